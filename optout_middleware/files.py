@@ -1,0 +1,126 @@
+"""The files of a site as they were seen: how each location stands, and what is kept of it to answer.
+
+Rule of this file: pure. RFC 9309 section 2.3.1 tells an unavailable file from an unreachable one; whatever is not whole
+is unreachable. Kept in a compact form, since a crawl keeps one site a host.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from optout_middleware.policy import LOCATIONS
+from optout_middleware.signals import SIGNALS, product_tokens, robots_txt
+from optout_middleware.signals.paths import canonical_path
+from optout_middleware.terms import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optout_middleware.policy import Policy
+    from optout_middleware.terms import Evidence
+
+# RFC 9309 section 2.3.1.4: after a reasonably long time, for example 30 days, a copy may be given up.
+STALE = timedelta(days=30)
+
+
+class State:
+    """How a location stands."""
+
+    READ = "read"
+    ABSENT = "absent"  # 404, 410: says nothing
+    UNAVAILABLE = "unavailable"  # other 4xx, too many redirects: says nothing, noted
+    UNREACHABLE = "unreachable"  # 429, 5xx, no response, or a response that is not whole
+
+
+class File(NamedTuple):
+    """One location of a site as it was seen: the evidence, how it stands, and what was kept of it to answer."""
+
+    location: str
+    state: str
+    source: Source
+    kept: bytes
+    note: str
+
+
+_HEAD = struct.Struct("<BBHq32sHHI")  # location, state, status, microseconds, SHA-256, lengths of error, note, kept
+_STATES = (State.READ, State.ABSENT, State.UNAVAILABLE, State.UNREACHABLE)
+_LOCATION_NAMES = tuple(LOCATIONS)
+_LOCATION_OF = {path: name for name, path in LOCATIONS.items()}
+_KEEP = {location: keep for signal in SIGNALS for location, keep in signal.keep.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def location_of(url: str) -> str | None:
+    """Give the name of the location that a URL is, None where it is none."""
+    return _LOCATION_OF.get(canonical_path(url))
+
+
+def rank(item: Evidence) -> tuple[datetime, bool, str]:
+    """Order evidence of one URL whatever order it comes in: by time, then an answer before a failure, then by hash."""
+    return item.fetched_at, state_of(item) == State.READ, item.sha256
+
+
+def state_of(item: Evidence) -> str:
+    """Tell how a location stands by its status; a 3xx ends too many redirects (RFC 9309 section 2.3.1.2)."""
+    status = item.status
+    incomplete = item.error is not None or (item.truncated and len(item.body) < robots_txt.LIMIT)
+    if status is None or status == 429 or not 200 <= status < 500:  # noqa: PLR2004 - HTTP status classes
+        return State.UNREACHABLE
+    if status < 300:  # noqa: PLR2004
+        return State.UNREACHABLE if incomplete else State.READ
+    return State.ABSENT if status in (404, 410) else State.UNAVAILABLE
+
+
+def current(items: Sequence[Evidence]) -> tuple[Evidence, str]:
+    """Give the evidence of a location that counts, with a note: the latest, or a copy while that is unreachable."""
+    latest = max(items, key=rank)
+    if state_of(latest) == State.UNREACHABLE:
+        failure = latest.error or (f"status {latest.status}" if latest.status else "no response")
+        copies = [
+            item for item in items if state_of(item) == State.READ and latest.fetched_at - item.fetched_at <= STALE
+        ]
+        if copies:
+            return max(copies, key=rank), f"stale copy, since the origin is unreachable: {failure}"
+        return latest, failure
+    if state_of(latest) == State.UNAVAILABLE:
+        return latest, f"status {latest.status}"
+    return latest, "cut at a size limit" if latest.truncated else ""
+
+
+def pack(location: str, item: Evidence, note: str, policy: Policy) -> bytes:
+    """Give one location in compact form; `opened` reads one or several after another."""
+    state = state_of(item)
+    kept = b""
+    if state == State.READ:
+        if location == "robots.txt":
+            kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy))
+        else:
+            kept = _KEEP[location](item)
+    error, remark = (item.error or "").encode()[:500], note.encode()[:500]
+    microseconds = (item.fetched_at - _EPOCH) // timedelta(microseconds=1)
+    head = _HEAD.pack(
+        _LOCATION_NAMES.index(location), _STATES.index(state), item.status or 0, microseconds,
+        bytes.fromhex(item.sha256), len(error), len(remark), len(kept),
+    )  # fmt: skip
+    return head + error + remark + kept
+
+
+@lru_cache(maxsize=1024)  # a pure function; the sites in use are open, all others cost their packed bytes only
+def opened(origin: str, packed: bytes) -> tuple[File, ...]:
+    """Read the locations of an origin from their compact form."""
+    files = []
+    at = 0
+    while at < len(packed):
+        number, state, status, microseconds, digest, *lengths = _HEAD.unpack_from(packed, at)
+        at += _HEAD.size
+        error, note, kept = (packed[at + sum(lengths[:n]) : at + sum(lengths[: n + 1])] for n in range(3))
+        at += sum(lengths)
+        location = _LOCATION_NAMES[number]
+        fetched_at = _EPOCH + timedelta(microseconds=microseconds)
+        failure = error.decode("utf-8", "replace") or None
+        source = Source(origin + LOCATIONS[location], status or None, digest.hex(), fetched_at, failure)
+        files.append(File(location, _STATES[state], source, kept, note.decode("utf-8", "replace")))
+    return tuple(files)
