@@ -188,7 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
         _of_policy("findings", _mapping),
     ),
     Setting(
-        "OPTOUT_LOCATIONS", ("robots.txt", "tdmrep.json"), "the files of a site that are looked at",
+        "OPTOUT_LOCATIONS", ("robots.txt", "tdmrep.json"), "what of a site is looked at: names, or all",
         _of_policy("locations", _list),
     ),
     Setting(
@@ -198,6 +198,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "OPTOUT_POLICY_TOKENS_TRAINING", ("__usage_ai-training",), "product tokens that mean any training",
         _of_policy("policy_tokens_training", _list),
+    ),
+    Setting(
+        "OPTOUT_USER", ("commercial",), "your kinds of user, as RSL licences name them",
+        _of_policy("user", _list),
+    ),
+    Setting(
+        "OPTOUT_TERRITORY", ("EU",), "where you act, as RSL licences name it: country codes or EU",
+        _of_policy("territory", _list),
     ),
     Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", _action),
     Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),

@@ -1,0 +1,49 @@
+"""Where evidence is kept from one crawl to the next.
+
+Rule of this file: the contract of a store, and which evidence of many counts; how it is kept stands in
+`stores/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from optout_middleware.evidence.freshness import is_unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from optout_middleware.terms import Evidence
+
+
+class Store(Protocol):
+    """Keeps evidence of locations; what was saved is loaded again, whole and at once, by the same process."""
+
+    async def load(self, origin: str) -> list[Evidence]:
+        """Give what counts of each location of an origin: what `newest` picks.
+
+        Raises:
+            OptOutError: the store cannot be read.
+        """
+
+    async def save(self, batch: Sequence[Evidence]) -> None:
+        """Keep evidence whose `url` is a `location_url`.
+
+        Raises:
+            OptOutError: the store cannot be written.
+        """
+
+    async def close(self) -> None:
+        """Write what is not written yet, and let go of the store."""
+
+
+def newest(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """Pick, of each URL, the newest evidence, and the newest answer too where the newest is a failure."""
+    last: dict[str, Evidence] = {}
+    answers: dict[str, Evidence] = {}
+    for seen in sorted(evidence, key=lambda seen: seen.fetched_at):
+        last[seen.url] = seen
+        if not is_unreachable(seen):
+            answers[seen.url] = seen
+    picked = list(last.values())
+    return picked + [seen for seen in answers.values() if last[seen.url] is not seen]
