@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import File, State, current, location_of, opened, pack, rank
-from optout_middleware.policy import FINDINGS, LOCATIONS
-from optout_middleware.signals import SIGNALS, Asked, product_tokens, robots_txt
+from optout_middleware.policy import FALLBACKS, FINDINGS, LOCATIONS, RSL
+from optout_middleware.signals import SIGNALS, Asked, Named, product_tokens, robots_txt, rsl
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.signals.usages import ANSWERS
 from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement, WaitsFor, strictest
@@ -59,28 +59,39 @@ class Site:
         """Read the files of one origin.
 
         Args:
-            evidence: of robots.txt, tdmrep.json, ... of one origin, in any order; of several at one location the
-                latest counts, and while that is unreachable an earlier copy up to `files.STALE` old.
+            evidence: of robots.txt, tdmrep.json, ... of one origin, and of the documents that its robots.txt names,
+                in any order; of several at one location the latest counts, and while that is unreachable an earlier
+                copy up to `files.STALE` old.
             policy: what is decided by.
 
         Raises:
             ValueError: no evidence, evidence of several origins, or of a URL that is no location.
         """
         by_location: dict[str, list[Evidence]] = {}
+        others: dict[str, list[Evidence]] = {}
         origins = set()
         for seen in evidence:
-            origin = origin_of(seen.url)
-            location = location_of(seen.url)
+            origin, location = origin_of(seen.url), location_of(seen.url)
             if origin is None or location is None:
-                raise ValueError(f"{seen.url} is none of the locations {', '.join(LOCATIONS)} of an http(s) origin")
-            origins.add(origin)
-            by_location.setdefault(location, []).append(seen)
+                others.setdefault(seen.url, []).append(seen)
+            else:
+                origins.add(origin)
+                by_location.setdefault(location, []).append(seen)
         if len(origins) != 1:
             raise ValueError(f"a site is read from evidence of one origin, not of {len(origins)}: {sorted(origins)}")
-        packed = b"".join(
+        packed = [
             pack(location, *current(by_location[location]), policy) for location in LOCATIONS if location in by_location
-        )
-        return cls(origins.pop(), policy, packed)
+        ]
+        site = cls(origins.pop(), policy, b"".join(packed))
+        if not others:
+            return site
+        named = site.named()
+        if stray := [url for url in others if url not in named]:
+            raise ValueError(
+                f"{stray[0]} is none of the locations {', '.join(LOCATIONS)}, nor does {site.origin} name it"
+            )
+        packed += [pack(RSL, *current(others[url]), policy) for url in named if url in others]
+        return cls(site.origin, policy, b"".join(packed))
 
     @classmethod
     def unseen(cls, origin: str, policy: Policy) -> Site:
@@ -91,6 +102,14 @@ class Site:
     def files(self) -> tuple[File, ...]:
         """The locations that were looked at."""
         return opened(self.origin, self.packed)
+
+    def named(self) -> tuple[str, ...]:
+        """Give the URLs of the documents that robots.txt names and that the policy has an eye on."""
+        view = _view(self)
+        if RSL not in self.policy.locations or view.robots is None or not view.robots.licences:
+            return ()
+        asked = Asked(f"{self.origin}/", "/", self.policy, view.robots, True, {}, None)
+        return tuple(rsl.named(asked))
 
     def may_fetch(self, url: str) -> bool:
         """Tell whether robots.txt lets our product token fetch the URL; not where robots.txt is unreachable."""
@@ -107,6 +126,7 @@ class Site:
         asset: Evidence | None = None,
         claims: Sequence[Claim] = (),
         licences: Sequence[Licence] = (),
+        documents: Sequence[Evidence] = (),
         at: datetime,
     ) -> Decision:
         """Decide about one URL of this origin.
@@ -116,6 +136,7 @@ class Site:
             asset: the response of the URL itself, where it was fetched.
             claims: what the register concludes from the credits of item and page.
             licences: the recorded licences of parties in control.
+            documents: what was seen at the URLs that `named_by` gives for the asset.
             at: the date of the decision, aware; what was seen after it does not count.
 
         Raises:
@@ -130,7 +151,16 @@ class Site:
         view = _view(self)
         if view.newest is not None and view.newest > at:
             view = _View.of(self.policy, [file for file in self.files if file.source.fetched_at <= at])
+        if documents:
+            view = view.with_documents([item for item in documents if item.fetched_at <= at], self.policy)
         return _Bench(self.policy, url, at, view, asset).decision(claims, licences)
+
+
+def named_by(asset: Evidence, policy: Policy) -> tuple[str, ...]:
+    """Give the URLs of the documents that a response names itself and that the policy has an eye on."""
+    if RSL not in policy.locations:
+        return ()
+    return tuple(dict.fromkeys(link.url for link in rsl.in_page(asset) if link.url))
 
 
 class _View(NamedTuple):
@@ -141,7 +171,21 @@ class _View(NamedTuple):
     newest: datetime | None
     robots: robots_txt.Selection | None  # None = unreachable
     kept: Mapping[str, bytes]
+    documents: Mapping[str, Named]
     reasons: tuple[Reason, ...]
+
+    def with_documents(self, seen: Sequence[Evidence], policy: Policy) -> _View:
+        """Add documents that a page names."""
+        by_url: dict[str, list[Evidence]] = {}
+        for item in seen:
+            by_url.setdefault(item.url, []).append(item)
+        packed = b"".join(pack(RSL, *current(items), policy) for items in by_url.values())
+        found = {file.location: file for file in opened("", packed)}
+        return self._replace(
+            files={**self.files, **found},
+            sources=tuple(dict.fromkeys((*self.sources, *(file.source for file in found.values())))),
+            documents={**self.documents, **{url: _named(file) for url, file in found.items()}},
+        )
 
     @classmethod
     def of(cls, policy: Policy, seen: Sequence[File]) -> _View:
@@ -149,15 +193,31 @@ class _View(NamedTuple):
         files = {file.location: file for file in seen}
         file = files.get("robots.txt")
         robots = None if file is None or file.state == State.UNREACHABLE else robots_txt.selection(file.kept)
-        kept = {name: file.kept for name, file in files.items() if file.state == State.READ and name != "robots.txt"}
+        read = {name: file.kept for name, file in files.items() if file.state == State.READ and name in LOCATIONS}
+        kept = {name: text for name, text in read.items() if name != "robots.txt"}
+        documents = {name: _named(file) for name, file in files.items() if name not in LOCATIONS}
         reasons = []
-        for location in dict.fromkeys((*policy.locations, *files)):
+        for location in LOCATIONS:
+            if location not in files and (location not in policy.locations or _is_spared(location, files)):
+                continue
             if (finding := _standing(location, files.get(location), robots)) is not None:
                 source = files[location].source if location in files else None
                 reasons.append(_reason(policy, finding[0], location, source, note=finding[1]))
         sources = tuple(file.source for file in seen)
         newest = max((source.fetched_at for source in sources), default=None)
-        return cls(files, sources, newest, robots, kept, tuple(reasons))
+        return cls(files, sources, newest, robots, kept, documents, tuple(reasons))
+
+
+def _is_spared(location: str, files: Mapping[str, File]) -> bool:
+    """Tell whether a location need not be looked at, since the one that goes before it is there."""
+    before = files.get(FALLBACKS.get(location, ""))
+    return before is not None and before.state == State.READ
+
+
+def _named(file: File) -> Named:
+    body = robots_txt.unpacked(file.kept)
+    status = f"status {file.source.status}" if file.source.status else "no response"
+    return Named(file.state == State.READ, file.state == State.UNREACHABLE, body, file.note or status)
 
 
 def _standing(location: str, file: File | None, robots: robots_txt.Selection | None) -> tuple[str, str] | None:
@@ -206,7 +266,14 @@ class _Bench:
         robots = self.view.robots
         may_fetch = self.path == "/robots.txt" if robots is None else self._may_fetch(robots)
         asked = Asked(
-            self.url, self.path, self.policy, robots or robots_txt.NOTHING, may_fetch, self.view.kept, self.asset
+            self.url,
+            self.path,
+            self.policy,
+            robots or robots_txt.NOTHING,
+            may_fetch,
+            self.view.kept,
+            self.asset,
+            self.view.documents,
         )
         for signal in SIGNALS:
             for statement in signal.state(asked):
@@ -310,8 +377,8 @@ def decide(
 
     Args:
         url: an absolute http(s) URL.
-        evidence: in any order: files of the sites of the chain, and the response of the URL itself, if fetched.
-            Evidence of anything else is not looked at.
+        evidence: in any order: files of the sites of the chain, documents that they or the page name, and the
+            response of the URL itself, if fetched. Evidence of anything else is not looked at.
         policy: what is decided by.
         claims: as in `Site.decide`.
         licences: as in `Site.decide`.
@@ -331,17 +398,26 @@ def decide(
     if asset is not None:
         chain += [hop.url for hop in asset.hops] + [asset.final_url]
     chain = [link for link in dict.fromkeys(_no_fragment(link) for link in chain) if origin_of(link)]
-    files: dict[str | None, list[Evidence]] = {}
-    for item in seen:
-        if location_of(item.url) and item.fetched_at <= at:
-            files.setdefault(origin_of(item.url), []).append(item)
+    past = [item for item in seen if item.fetched_at <= at]
+    documents = named_by(asset, policy) if asset is not None else ()
     decisions = []
     for link in chain:
-        origin = origin_of(link) or ""
-        site = Site.read(files[origin], policy) if origin in files else Site.unseen(origin, policy)
+        site = _site(origin_of(link) or "", past, policy)
         last = asset if link == chain[-1] else None
-        decisions.append(site.decide(link, asset=last, claims=claims, licences=licences, at=at))
+        own = [item for item in past if item.url in documents] if last is not None else []
+        decisions.append(site.decide(link, asset=last, claims=claims, licences=licences, documents=own, at=at))
     return strictest_of(decisions, url=url)
+
+
+def _site(origin: str, seen: Sequence[Evidence], policy: Policy) -> Site:
+    """Read the site of an origin from what there is of it, and of the documents that it names."""
+    files = [item for item in seen if location_of(item.url) and origin_of(item.url) == origin]
+    if not files:
+        return Site.unseen(origin, policy)
+    site = Site.read(files, policy)
+    named = site.named()
+    documents = [item for item in seen if item.url in named and not location_of(item.url)]
+    return Site.read(files + documents, policy) if documents else site
 
 
 def strictest_of(decisions: Sequence[Decision], *, url: str | None = None) -> Decision:

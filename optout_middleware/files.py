@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from optout_middleware.policy import LOCATIONS
+from optout_middleware.policy import LOCATIONS, RSL
 from optout_middleware.signals import SIGNALS, product_tokens, robots_txt
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Source
@@ -36,7 +36,10 @@ class State:
 
 
 class File(NamedTuple):
-    """One location of a site as it was seen: the evidence, how it stands, and what was kept of it to answer."""
+    """One location of a site as it was seen: the evidence, how it stands, and what was kept of it to answer.
+
+    `location` is a name of `policy.LOCATIONS`, or the URL of a document that a location names.
+    """
 
     location: str
     state: str
@@ -45,9 +48,10 @@ class File(NamedTuple):
     note: str
 
 
-_HEAD = struct.Struct("<BBHq32sHHI")  # location, state, status, microseconds, SHA-256, lengths of error, note, kept
+# Location, state, status, microseconds, SHA-256, lengths of the URL of a document, error, note and what is kept.
+_HEAD = struct.Struct("<BBHq32sHHHI")
 _STATES = (State.READ, State.ABSENT, State.UNAVAILABLE, State.UNREACHABLE)
-_LOCATION_NAMES = tuple(LOCATIONS)
+_LOCATION_NAMES = (*LOCATIONS, RSL)
 _LOCATION_OF = {path: name for name, path in LOCATIONS.items()}
 _KEEP = {location: keep for signal in SIGNALS for location, keep in signal.keep.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -93,8 +97,11 @@ def current(items: Sequence[Evidence]) -> tuple[Evidence, str]:
 def pack(location: str, item: Evidence, note: str, policy: Policy) -> bytes:
     """Give one location in compact form; `opened` reads one or several after another."""
     state = state_of(item)
-    kept = b""
-    if state == State.READ:
+    kept = url = b""
+    if location == RSL:
+        url = item.url.encode()
+        kept = robots_txt.packed(item.body) if state == State.READ else b""
+    elif state == State.READ:
         if location == "robots.txt":
             kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy))
         else:
@@ -103,9 +110,9 @@ def pack(location: str, item: Evidence, note: str, policy: Policy) -> bytes:
     microseconds = (item.fetched_at - _EPOCH) // timedelta(microseconds=1)
     head = _HEAD.pack(
         _LOCATION_NAMES.index(location), _STATES.index(state), item.status or 0, microseconds,
-        bytes.fromhex(item.sha256), len(error), len(remark), len(kept),
+        bytes.fromhex(item.sha256), len(url), len(error), len(remark), len(kept),
     )  # fmt: skip
-    return head + error + remark + kept
+    return head + url + error + remark + kept
 
 
 @lru_cache(maxsize=1024)  # a pure function; the sites in use are open, all others cost their packed bytes only
@@ -116,11 +123,12 @@ def opened(origin: str, packed: bytes) -> tuple[File, ...]:
     while at < len(packed):
         number, state, status, microseconds, digest, *lengths = _HEAD.unpack_from(packed, at)
         at += _HEAD.size
-        error, note, kept = (packed[at + sum(lengths[:n]) : at + sum(lengths[: n + 1])] for n in range(3))
+        url, error, note, kept = (packed[at + sum(lengths[:n]) : at + sum(lengths[: n + 1])] for n in range(4))
         at += sum(lengths)
-        location = _LOCATION_NAMES[number]
+        location = url.decode() or _LOCATION_NAMES[number]
         fetched_at = _EPOCH + timedelta(microseconds=microseconds)
         failure = error.decode("utf-8", "replace") or None
-        source = Source(origin + LOCATIONS[location], status or None, digest.hex(), fetched_at, failure)
+        where = location if url else origin + LOCATIONS[location]
+        source = Source(where, status or None, digest.hex(), fetched_at, failure)
         files.append(File(location, _STATES[state], source, kept, note.decode("utf-8", "replace")))
     return tuple(files)

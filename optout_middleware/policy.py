@@ -91,7 +91,14 @@ _PRODUCT_TOKEN = re.compile(r"[A-Za-z_-]+")
 LOCATIONS: Mapping[str, str] = {
     "robots.txt": "/robots.txt",  # RFC 9309 section 2.3
     "tdmrep.json": "/.well-known/tdmrep.json",  # TDMRep section 6.1
+    "ai.txt": "/ai.txt",  # Spawning
+    ".well-known/ai.txt": "/.well-known/ai.txt",  # the same, where the first is missing
+    "trust.txt": "/trust.txt",  # JournalList
+    ".well-known/trust.txt": "/.well-known/trust.txt",  # the same, where the first is missing
 }
+RSL = "rsl"  # licence documents that robots.txt or a page names, wherever they stand
+FALLBACKS: Mapping[str, str] = {".well-known/ai.txt": "ai.txt", ".well-known/trust.txt": "trust.txt"}
+ALL_LOCATIONS = (*LOCATIONS, RSL)
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,9 @@ class Policy:
         usage: what the assets are used for.
         profile: how findings are judged.
         findings: row of `FINDINGS` -> `Override`, or a mapping with "outcome", "by" and "reason".
-        locations: the files of a site that are looked at; robots.txt always.
+        locations: what of a site is looked at, names of `ALL_LOCATIONS` or "all"; robots.txt always.
+        user: our kinds of user, as RSL names them (section 3.4.1.2).
+        territory: where we act, as RSL's geo names it: country codes or EU (section 3.5).
         training_tokens: product tokens of others that count as core training tokens besides those of the package.
         policy_tokens_training: product tokens that stand for training by anyone (draft-kelley, October 2026).
 
@@ -118,6 +127,8 @@ class Policy:
     locations: tuple[str, ...] = ("robots.txt", "tdmrep.json")
     training_tokens: tuple[str, ...] = ()
     policy_tokens_training: tuple[str, ...] = ("__usage_ai-training",)
+    user: tuple[str, ...] = ("commercial",)
+    territory: tuple[str, ...] = ("EU",)
 
     def __post_init__(self) -> None:
         token = self.product_token
@@ -133,6 +144,8 @@ class Policy:
             "locations": _locations(self.locations),
             "training_tokens": _names("training_tokens", self.training_tokens),
             "policy_tokens_training": _names("policy_tokens_training", self.policy_tokens_training),
+            "user": _names("user", self.user),
+            "territory": _names("territory", self.territory),
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -160,6 +173,8 @@ class Policy:
             "locations": list(self.locations),
             "training_tokens": list(self.training_tokens),
             "policy_tokens_training": list(self.policy_tokens_training),
+            "user": list(self.user),
+            "territory": list(self.territory),
         }
 
     def judge(self, finding: str) -> tuple[Outcome, WaitsFor | None, str]:
@@ -212,10 +227,12 @@ def _names(what: str, names: object) -> tuple[str, ...]:
 
 
 def _locations(names: object) -> tuple[str, ...]:
+    if names in ("all", ("all",), ["all"]):
+        return ALL_LOCATIONS
     named = _names("locations", names)
-    unknown = [name for name in named if name not in LOCATIONS]
+    unknown = [name for name in named if name not in ALL_LOCATIONS]
     if unknown:
-        raise PolicyError(f"location {unknown[0]!r} is unknown: choose out of {', '.join(LOCATIONS)}")
+        raise PolicyError(f"location {unknown[0]!r} is unknown: choose out of all, {', '.join(ALL_LOCATIONS)}")
     if "robots.txt" not in named:
         raise PolicyError("locations leave out robots.txt, which says whether we may fetch at all: name it too")
     return named

@@ -8,10 +8,10 @@ module and one row.
 
 from __future__ import annotations
 
-from optout_middleware.signals import product_tokens, robots_tag, tdmrep, usage_fields
-from optout_middleware.signals.asked import Asked, Signal
+from optout_middleware.signals import domain_files, product_tokens, robots_tag, rsl, tdmrep, usage_fields
+from optout_middleware.signals.asked import Asked, Named, Signal
 
-__all__ = ["SIGNALS", "Asked", "Signal"]
+__all__ = ["SIGNALS", "Asked", "Named", "Signal"]
 
 SIGNALS: tuple[Signal, ...] = (
     tdmrep.SIGNAL,
@@ -19,4 +19,8 @@ SIGNALS: tuple[Signal, ...] = (
     usage_fields.CONTENT_USAGE,
     usage_fields.CONTENT_SIGNAL,
     product_tokens.SIGNAL,
+    rsl.SIGNAL,
+    domain_files.AI_TXT,
+    domain_files.TRUST_TXT,
+    usage_fields.AI_TRAINING,
 )

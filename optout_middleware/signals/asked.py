@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from optout_middleware.terms import Evidence, Statement
 
 
+class Named(NamedTuple):
+    """A document that another location or a page names, as it was seen.
+
+    Fields:
+        is_read: whether there is a body to read.
+        is_unreachable: whether asking again may bring one.
+        body: the document.
+        note: why it cannot be read.
+    """
+
+    is_read: bool
+    is_unreachable: bool
+    body: bytes
+    note: str
+
+
 class Asked(NamedTuple):
     """One question to a signal: what do you say of this URL for this usage?
 
@@ -26,6 +42,7 @@ class Asked(NamedTuple):
         crawlable: whether robots.txt lets our product token fetch the URL.
         kept: location -> what this signal's `keep` kept of that file; absent = nothing there, or nobody looked.
         asset: the response of the URL itself; None = not (yet) fetched.
+        documents: URL -> the document there, of those that robots.txt or the page names; absent = nobody looked.
     """
 
     url: str
@@ -35,6 +52,7 @@ class Asked(NamedTuple):
     crawlable: bool
     kept: Mapping[str, bytes]
     asset: Evidence | None
+    documents: Mapping[str, Named] = {}
 
 
 class Signal(NamedTuple):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from selectolax.lexbor import LexborHTMLParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from selectolax.lexbor import LexborNode
 
@@ -41,16 +41,17 @@ _LETTER = (
     r"&#(?:0*(?:45|6[5-9]|[78]\d|90|9[5789]|1[01]\d|12[0-2])(?!\d)"
     r"|x0*(?:2d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])(?![0-9a-f]))"
 )
-_MAY_MATTER = re.compile(f"{_WORDS}|{_LETTER}".encode()).search
-# A <meta> tag of the plain shape, about which there can be no two minds (HTML section 13.2.5); what it
-# captures is empty for a tag of any other shape. Nothing in it crosses a "<", so that a failed match costs
-# linear time.
+_SPELLS_A_LETTER = re.compile(_LETTER.encode()).search
+_MAY_MATTER = re.compile(_WORDS.partition("|")[2].encode()).search  # without the word that is looked for apart
+# A <meta> tag of the plain shape, about which there can be no two minds (HTML section 13.2.5): every quote opens or
+# closes a value. What it captures is empty for a tag of any other shape. Nothing in it crosses a "<", and each part
+# ends where the next must start, so that a failed match costs linear time.
 _WHITE = r"[ \t\n\r\f]"
 _TAGS = re.compile(
-    rf"<meta(?=[ \t\n\r\f/>])((?:{_WHITE}+[a-z][a-z0-9_:.-]*"
-    rf"(?:{_WHITE}*={_WHITE}*(?:\"[^\"<]*\"|'[^'<]*'|[^ \t\n\r\f\"'<>=`]+))?)*{_WHITE}*/?>)?".encode()
+    rf"<meta(?=[ \t\n\r\f/>])([^<>\"'=]*(?:={_WHITE}*"
+    rf"(?:\"[^\"<]*\"|'[^'<]*'|[^ \t\n\r\f\"'<>=`]+(?=[ \t\n\r\f>]))[^<>\"'=]*)*>)?".encode()
 ).findall
-_LONGEST = 4096  # octets of a last tag; a longer one counts as of no plain shape
+_LONGEST = 512  # octets of the last tag; a longer one counts as of no plain shape
 
 # For quoting: the tag from "<meta" to its end, and its attributes.
 _START = re.compile(r"<meta(?=[ \t\n\r\f/>])", re.IGNORECASE)
@@ -61,23 +62,26 @@ _ATTRIBUTE = re.compile(
     rf"([^ \t\n\r\f\"'>/=]+)(?:{_WHITE}*={_WHITE}*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\r\f>]*)))?",
 )
 _LONG = 1000  # characters of a quoted element
-# Of other elements only these bear on what is a <meta> element and whether it stands in the head: those of
+# In a page of many tags, of other elements only these bear on what is a <meta> element and whether it stands in the head: those of
 # the head, those whose text has no tags, and those that change how tags are read. All others are read as
 # <wbr>, which is void: else nesting would cost quadratic time (HTML section 13.2.4.2 walks the stack of open
 # elements for each <div>); <html> and <noscript>, which do not end the head, as <bgsound>, which is void too
-# and may stand there.
+# and may stand there. The end tags of <body> and <html> stay: they end the head where they stand in it.
+_TRANSPARENT_TAGS = frozenset({"noscript", "bgsound"})
 _NAME_END = r"(?=[ \t\n\r\f/>])"
-_TRANSPARENT = re.compile(rf"(</?)(?:html|noscript){_NAME_END}", re.IGNORECASE)
+_TRANSPARENT = re.compile(rf"(<(?=html)|</?(?=noscript))(?:html|noscript){_NAME_END}", re.IGNORECASE)
 _OTHER = re.compile(
-    rf"(</?)(?!(?:meta|head|title|base|basefont|bgsound|link|style|script|template|textarea|iframe|noframes"
-    rf"|noembed|xmp|plaintext|svg|math|br){_NAME_END})[a-z][^ \t\n\r\f/>]*",
+    rf"(<(?!/)|</(?!(?:body|html){_NAME_END}))"
+    rf"(?!(?:meta|head|title|base|basefont|bgsound|link|style|script|template|textarea|iframe|noframes"
+    rf"|noembed|xmp|plaintext|svg|math|br){_NAME_END})[a-z][^ \t\n\r\f/>\"'=<]*",
     re.IGNORECASE,
 )
 # A tag with attributes by the thousand costs the parser quadratic time as well.
 _TOKEN = re.compile(r"<!--|<(/?[a-z][^ \t\n\r\f/>]*)", re.IGNORECASE)
 _RAW_TEXT = frozenset({"title", "style", "script", "textarea", "iframe", "noframes", "noembed", "xmp"})
-_LONG_TAG = 16384  # characters
-_MANY = 2000  # attributes
+_LONG_PAGE = 32768  # characters; a shorter page costs the parser little whatever its tags
+_LONG_TAG = 8192  # characters
+_MANY = 2000  # attributes, or tags
 # In XHTML an empty element may close itself; an HTML parser would take the rest of the page for its text.
 _SELF_CLOSED = re.compile(r"<(title|script|style|textarea|iframe|noframes|noembed|xmp)\b([^<>]*)/>", re.IGNORECASE)
 _HEAD_TAG = re.compile(r"<head(?=[ \t\n\r\f/>])", re.IGNORECASE).search
@@ -85,7 +89,7 @@ _HEAD_TAG = re.compile(r"<head(?=[ \t\n\r\f/>])", re.IGNORECASE).search
 _BOMS = (  # the longer ones first: a UTF-32 mark starts with a UTF-16 one
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-    (b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"),
+    (b"<\0\0\0", "utf-32-le"), (b"\0\0\0<\0", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<\0", "utf-16-be"),
 )  # fmt: skip
 _MARKS = tuple(mark for mark, _ in _BOMS)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?utf-?(16|32)(?:-?([bl]e))?\b", re.IGNORECASE).search
@@ -129,15 +133,16 @@ def _read(asset: Evidence) -> tuple[Meta, ...]:
     body, media_type = asset.body, asset.media_type
     if media_type != "text/html" and not _is_html(media_type, body):
         return ()
-    text = None
+    xhtml = media_type in _XHTML
     if b"\0" in body and (encoding := _wide_encoding(asset)):
         text = body.decode(encoding, "replace")
-        body = text.encode("utf-8", "replace")
-    if not _may_declare(body.lower()):
-        return ()
-    if text is None:
-        text = _decoded(body)
-    return tuple(dict.fromkeys(_elements(text, xhtml=media_type in _XHTML)))
+        if _may_declare(text.lower().encode("utf-8", "replace")):
+            return _unlike(_elements(text, xhtml=xhtml))
+    return _unlike(_elements(_decoded(body), xhtml=xhtml)) if _may_declare(body.lower()) else ()
+
+
+def _unlike(metas: Iterable[Meta]) -> tuple[Meta, ...]:
+    return tuple(dict.fromkeys(metas))
 
 
 def _may_declare(lower: bytes) -> bool:
@@ -146,7 +151,10 @@ def _may_declare(lower: bytes) -> bool:
     if last < 0:
         return False
     tags = _TAGS(lower, 0, last + _LONGEST)
-    return not all(tags) or _MAY_MATTER(b"".join(tags)) is not None
+    text = b" ".join(tags)
+    if not all(tags) or b"tdm" in text or _MAY_MATTER(text):
+        return True
+    return b"&#" in text and _SPELLS_A_LETTER(text) is not None
 
 
 def _is_html(media_type: str, body: bytes) -> bool:
@@ -179,17 +187,17 @@ def _decoded(body: bytes) -> str:
 def _elements(text: str, *, xhtml: bool) -> Iterator[Meta]:
     """Parse a document and give its elements that may declare something."""
     sources = _sources(text)
-    if len(text) > _LONG_TAG and _has_many_attributes(text):
+    if len(text) > _LONG_PAGE and _has_many_attributes(text):
         why = f"a tag of the page has more than {_MANY} attributes"
         for (name, content), source in sources.items():
             if _MATTERS(f"{name} {content}"):
                 yield Meta(name, content, _shown(source), why)
         return
     shown = _SELF_CLOSED.sub(r"<\1\2></\1>", text) if xhtml else text
-    parser = LexborHTMLParser(_OTHER.sub(r"\1wbr", _TRANSPARENT.sub(r"\1bgsound", shown)))
+    parser = LexborHTMLParser(shown if shown.count("<") <= _MANY else _flat(shown))
     head = parser.head
     in_head = {node.mem_id for node in head.css("meta")} if head is not None else set()
-    headless = not _HEAD_TAG(text) and (head is None or all(node.tag == "bgsound" for node in head.iter()))
+    headless = not _HEAD_TAG(text) and (head is None or all(node.tag in _TRANSPARENT_TAGS for node in head.iter()))
     for node in parser.css("meta"):
         for kind, name in _names(node):
             content = (node.attributes.get("content") or "").strip()
@@ -200,6 +208,11 @@ def _elements(text: str, *, xhtml: bool) -> Iterator[Meta]:
                 doubt = "outside the head of the document"
             source = sources.get((name, content)) or node.html or ""
             yield Meta(name, content, _shown(source), doubt, headless)
+
+
+def _flat(text: str) -> str:
+    """Give a document with the same <meta> elements, each in the head or not as before, but without nesting."""
+    return _OTHER.sub(r"\1wbr ", _TRANSPARENT.sub(r"\1bgsound", text))
 
 
 def _shown(source: str) -> str:

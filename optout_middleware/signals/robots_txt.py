@@ -28,6 +28,7 @@ _FIELDS = {
     "disallow": "disallow", "dissallow": "disallow", "dissalow": "disallow", "disalow": "disallow",
     "diasllow": "disallow", "disallaw": "disallow",
     "allow": "allow", "content-usage": "content-usage", "content-signal": "content-signal",
+    "license": "license", "disallowaitraining": "disallowaitraining",
 }  # fmt: skip
 _RULES = frozenset({"allow", "disallow"})
 _SPACED = re.compile(r"(user-agent|disallow|allow)[ \t]+(\S+)[ \t]*", re.IGNORECASE).fullmatch
@@ -72,7 +73,11 @@ class RobotsTxt(NamedTuple):
 
     def may_fetch(self, product_token: str, url: str) -> bool:
         """Tell whether a crawler with that product token may fetch that URL (RFC 9309 section 2.2.2)."""
-        return _fetch_rules(_of_token(self.groups, product_token)).may_fetch(canonical_path(url))[0]
+        return self.fetch_rules(product_token).may_fetch(canonical_path(url))[0]
+
+    def fetch_rules(self, product_token: str) -> FetchRules:
+        """Give Allow and Disallow that hold for that product token."""
+        return _fetch_rules(_of_token(self.groups, product_token))
 
 
 def parse(body: bytes) -> RobotsTxt:
@@ -189,6 +194,8 @@ USAGE_STRAY = "v"  # Content-Usage outside any group
 SIGNAL = "s"  # Content-Signal of our group
 SIGNAL_STRAY = "t"  # Content-Signal outside any group
 SIGNAL_STAR = "w"  # Content-Signal of the * group, where a group names our token and has none
+LICENCE = "l"  # License of our group, else those outside any group (RSL section 4.4.3)
+AI_TRAINING = "d"  # DisallowAITraining of our group, which no specification in force knows
 SIGNAL_NAMED = "x"  # Content-Signal of groups that name others only
 OTHERS = "o"  # not a line: the names of others whose rules follow
 OTHERS_RULE = "p"  # Allow or Disallow of those others
@@ -221,6 +228,7 @@ class Selection(NamedTuple):
     Fields:
         fetch: Allow and Disallow of our group.
         rules: kind -> its lines as path rules; a kind without lines is absent.
+        licences: the License lines that hold for us.
         others: names of others, in lower case, with Allow and Disallow of the groups that name them.
         names_us: whether a group names our token.
         notes: what a reader should know of the file as a whole.
@@ -228,6 +236,7 @@ class Selection(NamedTuple):
 
     fetch: FetchRules
     rules: Mapping[str, PathRules[Line]]
+    licences: tuple[Line, ...]
     others: tuple[tuple[tuple[str, ...], FetchRules], ...]
     names_us: bool
     notes: tuple[str, ...]
@@ -238,7 +247,7 @@ class Selection(NamedTuple):
         return rules.most_specific(path) if rules else []
 
 
-NOTHING = Selection(FetchRules(()), {}, (), False, ())
+NOTHING = Selection(FetchRules(()), {}, (), (), False, ())
 
 
 def keep(body: bytes, product_token: str, others: frozenset[str] = frozenset()) -> bytes:
@@ -252,7 +261,7 @@ def keep(body: bytes, product_token: str, others: frozenset[str] = frozenset()) 
     robots = parse(body)
     rows = [row for rows in (_kept_of_ours(robots, product_token), _kept_of_others(robots, others)) for row in rows]
     text = "\n".join(f"{kind}{line.number} {line.text}" for kind, line in rows)
-    return _packed(text.encode("utf-8", "surrogateescape"))
+    return packed(text.encode("utf-8", "surrogateescape"))
 
 
 def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, Line]]:
@@ -270,9 +279,11 @@ def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, 
             yield from ((SIGNAL_STAR, line) for line in star if line.field == "content-signal")
         named = [line for group in robots.groups if "*" not in group.agents for line in group.lines]
         yield from ((SIGNAL_NAMED, line) for line in named if line.field == "content-signal")
-    for line in robots.preamble:
-        if line.field not in _RULES:
-            yield (USAGE_STRAY if line.field == "content-usage" else SIGNAL_STRAY), line
+    stray = {"content-usage": USAGE_STRAY, "content-signal": SIGNAL_STRAY}
+    yield from ((stray[line.field], line) for line in robots.preamble if line.field in stray)
+    licences = [line for line in ours if line.field == "license"]
+    yield from ((LICENCE, line) for line in licences or robots.preamble if line.field == "license")
+    yield from ((AI_TRAINING, line) for line in ours if line.field == "disallowaitraining")
     if names_us:
         yield NAMED, Line(0, "", "", "")
     if usage != [line for line in ours if line.field == "content-usage"]:
@@ -300,7 +311,7 @@ def selection(kept: bytes) -> Selection:
     lines: dict[str, list[Line]] = {}
     others: list[tuple[tuple[str, ...], list[Line]]] = []
     notes = []
-    for row in _unpacked(kept).decode("utf-8", "surrogateescape").split("\n") if kept else ():
+    for row in unpacked(kept).decode("utf-8", "surrogateescape").split("\n") if kept else ():
         number, _, text = row[1:].partition(" ")
         if row[0] == NOTE:
             notes.append(text)
@@ -311,22 +322,25 @@ def selection(kept: bytes) -> Selection:
         else:
             lines.setdefault(row[0], []).extend(_record(int(number), text))
     names_us = lines.pop(NAMED, None) is not None
+    licences = tuple(lines.pop(LICENCE, ()))
     return Selection(
         _fetch_rules(lines.pop(RULE, ())),
         {kind: _path_rules(found) for kind, found in lines.items()},
+        licences,
         tuple((names, _fetch_rules(rules)) for names, rules in others),
         names_us,
         tuple(notes),
     )
 
 
-def _packed(kept: bytes) -> bytes:
+def packed(kept: bytes) -> bytes:
     """Compress what is kept where that makes it smaller; a first octet tells which."""
-    packed = b"z" + zlib.compress(kept, 6) if len(kept) > _WORTH_PACKING else b""
-    if packed and len(packed) < len(kept):
-        return packed
+    smaller = b"z" + zlib.compress(kept, 6) if len(kept) > _WORTH_PACKING else b""
+    if smaller and len(smaller) < len(kept):
+        return smaller
     return b"-" + kept if kept else b""
 
 
-def _unpacked(kept: bytes) -> bytes:
+def unpacked(kept: bytes) -> bytes:
+    """Give back what `packed` packed."""
     return zlib.decompress(kept[1:]) if kept[:1] == b"z" else kept[1:]

@@ -206,7 +206,7 @@ def _rule(number: int, text: str, said: object, kind: str) -> Rule | None:
     if value == 0 and notes:
         value = None  # what gives free must do so by the letter
     policy = said.get("tdm-policy")
-    if not isinstance(policy, str) and isinstance(policy := said.get("policy"), str):
+    if not isinstance(policy, str) and isinstance(policy := said.get("policy"), str) and policy:
         notes.append("member policy read as tdm-policy")
     policy = _SURROGATE.sub("\ufffd", policy).strip() if isinstance(policy, str) else ""
     counts = counts and located

@@ -220,3 +220,21 @@ CONTENT_USAGE = Signal(
     _content_usage,
 )
 CONTENT_SIGNAL = Signal("content-signal", "July 2026", "https://contentsignals.org", _content_signal)
+
+
+def _ai_training(asked: Asked) -> Iterator[Statement]:
+    """DisallowAITraining lines: of an expired draft, noted only."""
+    for line in asked.robots.most_specific(robots_txt.AI_TRAINING, asked.path):
+        if answers("content-usage", "train-ai", asked.policy.usage):
+            yield Statement(
+                "disallow-ai-training", "robots.txt", f"line {line.number}", line.text, Preference.UNKNOWN,
+                "draft-canel-robots-ai-control, expired", notes=("no specification in force knows this line",),
+            )  # fmt: skip
+
+
+AI_TRAINING = Signal(
+    "disallow-ai-training",
+    "draft-canel-robots-ai-control-00, expired",
+    "https://datatracker.ietf.org/doc/draft-canel-robots-ai-control/",
+    _ai_training,
+)

@@ -40,6 +40,16 @@ ANSWERS: Mapping[str, Mapping[str, frozenset[Usage]]] = {
         "ai-input": frozenset({AI_USE, TDM}),
         "search": frozenset({SEARCH}),
     },
+    "ai.txt": {"disallow": frozenset({TRAIN_AI, TDM}), "allow": frozenset({TRAIN_AI, TDM})},  # Spawning: data sets
+    "trust.txt": {"no": frozenset({TRAIN_AI, TDM}), "yes": frozenset({TRAIN_AI, TDM})},
+    # RSL section 3.4.1.1: ai-all contains ai-train, ai-input and ai-index; all contains ai-all and search.
+    "rsl": {
+        "ai-train": frozenset({TRAIN_AI, TDM}),
+        "ai-input": frozenset({AI_USE, TDM}),
+        "ai-all": frozenset({TRAIN_AI, AI_USE, TDM}),
+        "search": frozenset({SEARCH}),
+        "all": frozenset(Usage),
+    },
 }
 
 

@@ -1,0 +1,43 @@
+"""The `optout` command.
+
+Rule of this room: arguments in, text or JSON out; what is decided, gathered or recorded stands in the rooms below. A
+user's mistake is one line on standard error and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from optout_middleware.cli import check
+from optout_middleware.terms import OptOutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE_ERROR = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """Give the parser of the whole command."""
+    top = argparse.ArgumentParser(
+        prog="optout", description="Find, honour and record opt-outs from AI training.", allow_abbrev=False
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {version('optout-middleware')}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    check.add_to(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except OptOutError as error:
+        print(f"optout: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as shells tell it

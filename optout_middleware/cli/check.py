@@ -1,0 +1,174 @@
+"""`optout check URL...`: what holds for a URL now, resolved as a crawl would, without one.
+
+Rule of this file: the same probes, the same decision, no record kept. Every URL of a redirect chain is asked for only
+where robots.txt of its origin lets our product token fetch it. Exit status: 0 allow, 1 deny, 3 pending, of several
+URLs the strictest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from optout_middleware.decide import RULES_VERSION, strictest_of
+from optout_middleware.evidence.fetch import Limits
+from optout_middleware.evidence.gather import Gather
+from optout_middleware.evidence.requests_fetch import RequestsFetch
+from optout_middleware.evidence.stores.memory import MemoryStore
+from optout_middleware.policy import FINDINGS, Policy, Profile
+from optout_middleware.settings import default_user_agent
+from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome, Usage, strictest
+from optout_middleware.urls import origin_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from optout_middleware.evidence.fetch import Fetch
+    from optout_middleware.terms import Reason, Source
+
+EXIT = {Outcome.ALLOW: 0, Outcome.DENY: 1, Outcome.PENDING: 3}
+DEFAULT_TOKEN = "OptOutCheck"  # noqa: S105 - a product token is no password
+_PAGE_LIMIT = 5 * 1024 * 1024  # octets of a page that are read
+_REDIRECTS = 10
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
+_WIDEST = 70  # characters of a quotation in the table
+_SHOWN = {Outcome.ALLOW: "no reservation found", Outcome.DENY: "reserved", Outcome.PENDING: "pending"}
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "check",
+        help="resolve URLs without a crawl",
+        description="Look at every location of a URL and tell what holds. Exit status: 0 allow, 1 deny, 3 pending, "
+        "2 usage error; of several URLs the strictest.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("urls", nargs="+", metavar="URL", help="an absolute http or https URL")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, one line a URL")
+    parser.add_argument(
+        "--product-token",
+        default=os.environ.get("OPTOUT_PRODUCT_TOKEN", DEFAULT_TOKEN),
+        help="our crawler's product token (default: $OPTOUT_PRODUCT_TOKEN, else %(default)s)",
+    )
+    parser.add_argument("--usage", default="train-ai", choices=[usage.value for usage in Usage])
+    parser.add_argument("--profile", default="precautionary", choices=[profile.value for profile in Profile])
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds for each probe (default: %(default)g)")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Check the URLs, print what holds, give the exit status."""
+    policy = Policy(chosen.product_token, usage=chosen.usage, profile=chosen.profile)
+    for url in chosen.urls:
+        if origin_of(url) is None:
+            raise OptOutError(f"{url} is not an absolute http or https URL: write it like https://news.example/page")
+    outcomes = []
+    for decision, evidence in asyncio.run(_check(chosen.urls, policy, Limits(timeout=chosen.timeout))):
+        outcomes.append(decision.outcome)
+        if chosen.json:
+            shown = {**decision.to_dict(), "policy": policy.to_dict(), "rules_version": RULES_VERSION}
+            sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(_table(decision, evidence, policy))
+    return EXIT[strictest(outcomes)]
+
+
+async def _check(urls: Sequence[str], policy: Policy, limits: Limits) -> list[tuple[Decision, Evidence | None]]:
+    gather = Gather(policy, MemoryStore(), limits=limits, back_off=(1.0,), now=_now)
+    fetch = RequestsFetch(default_user_agent(policy.product_token, ""))
+    try:
+        return [await _resolve(url, gather, fetch, limits) for url in urls]
+    finally:
+        await gather.close()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+async def _resolve(url: str, gather: Gather, fetch: Fetch, limits: Limits) -> tuple[Decision, Evidence | None]:
+    """Follow the redirects from a URL as far as each origin's robots.txt lets us; decide at every link."""
+    one = replace(limits, max_bytes=_PAGE_LIMIT, max_redirects=0)
+    decisions: list[Decision] = []
+    link, asset = url, None
+    for _ in range(_REDIRECTS + 1):
+        site = await gather.site(link, fetch)
+        if not site.may_fetch(link):
+            decisions.append(site.decide(link, at=_now()))
+            break
+        asset = await fetch(link, one)
+        target = _redirect(asset)
+        decisions.append(site.decide(link, asset=None if target else asset, at=_now()))
+        if target is None or origin_of(target) is None:
+            break
+        link = target
+    return strictest_of(decisions, url=url), asset
+
+
+def _redirect(asset: Evidence) -> str | None:
+    """Give where a response redirects to (RFC 9110 section 15.4), None where it does not."""
+    places = asset.values("location")
+    if asset.status not in _REDIRECTING or not places:
+        return None
+    return urljoin(asset.url, places[-1])
+
+
+def _table(decision: Decision, page: Evidence | None, policy: Policy) -> str:
+    """Show a decision to a person: what was looked at, what it said, what settled it."""
+    rows = [("location", "status", "what it said", "what that means")]
+    for source in decision.evidence:
+        said = _raised_by(source, decision)
+        rows += [(source.url, _status(source.status, source.error), *_said(reason)) for reason in said]
+    if page is None:
+        rows.append((decision.url, "-", "-", "not fetched: robots.txt does not let us"))
+    else:
+        said = _raised_by(page.source, decision)
+        rows += [(page.url, _status(page.status, page.error), *_said(reason)) for reason in said]
+    rows += [(reason.location, "-", *_said(reason)) for reason in decision.reasons if reason.source is None]
+    other = Profile.LITERAL if policy.profile is Profile.PRECAUTIONARY else Profile.PRECAUTIONARY
+    waits = f" (waits for: {decision.waits_for})" if decision.waits_for else ""
+    settled = decision.reasons[0] if decision.reasons and decision.outcome is not Outcome.ALLOW else None
+    by = f"settled by: {FINDINGS[settled.finding].meaning} ({settled.location})\n" if settled else ""
+    return (
+        f"{decision.url}\n"
+        f"{_SHOWN[decision.outcome]}{waits} for {policy.usage}, product token {policy.product_token}, "
+        f"profile {policy.profile}\n{by}"
+        f"the {other} profile would say: {_SHOWN[_under(other, decision)]}\n\n{_columns(rows)}\n"
+    )
+
+
+def _raised_by(source: Source, decision: Decision) -> list[Reason | None]:
+    """Give the reasons that a piece of evidence raised; a single None where it raised none."""
+    return [reason for reason in decision.reasons if reason.source == source] or [None]
+
+
+def _said(reason: Reason | None) -> tuple[str, str]:
+    if reason is None:
+        return "-", "no reservation found"
+    text = f"{reason.statement.where}: {reason.statement.text}" if reason.statement else reason.note or "-"
+    return " ".join(text.split())[:_WIDEST], f"{reason.outcome}: {FINDINGS[reason.finding].meaning}"
+
+
+def _status(status: int | None, error: str | None) -> str:
+    return str(status) if status is not None else error or "no response"
+
+
+def _under(profile: Profile, decision: Decision) -> Outcome:
+    """Tell what the same findings come to under another profile, without overrides."""
+    return strictest(getattr(FINDINGS[reason.finding], profile.value) for reason in decision.reasons)
+
+
+def _columns(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[3]}\n"
+        for row in rows
+    )

@@ -1,0 +1,178 @@
+"""The downloader middleware: judges each request before it is fetched, and each response before anybody gets it.
+
+Rule of this file: in the place of Scrapy's robots.txt middleware, it asks gather and the site, and acts by the house's
+table of stages. The audit line is written before the effect. Nothing in a request's meta opens the gate; a decision
+never stands there, since redirects and retries copy it. What fails here fails the request.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http.request import NO_CALLBACK
+
+from optout_middleware.audit.log import AuditError
+from optout_middleware.crawl.extension import Judged, OptOut
+from optout_middleware.crawl.items import AUDIT_FAILED
+from optout_middleware.crawl.judge import not_looked_at, without_site
+from optout_middleware.crawl.record import now
+from optout_middleware.decide import strictest_of
+from optout_middleware.files import location_of
+from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
+from optout_middleware.urls import origin_of
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from typing_extensions import Self
+
+STORE_FAILED = "optout_store_failed"
+_NO_OPENING = "dont_obey_robotstxt does not open the opt-out gate: robots.txt and opt-outs are obeyed all the same"
+
+
+class OptOutDownloaderMiddleware:
+    """Refuses what may not be fetched, and settles what holds of each page."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._optout = OptOut.of(crawler, self)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        """Judge a request by what its site says.
+
+        Raises:
+            IgnoreRequest: it is not fetched.
+        """
+        optout = self._optout
+        if optout.owns(request):
+            return
+        if optout.refusal:
+            raise IgnoreRequest(optout.refusal)
+        if "dont_obey_robotstxt" in request.meta:
+            optout.say_once(_NO_OPENING)
+        decision = await self._decided(request.url, request)
+        if decision.outcome is not Outcome.ALLOW and self._is_refused(decision):
+            decision = not_looked_at(decision)
+            stage = "media" if request.callback is NO_CALLBACK else "request"
+            self._write(stage, decision, "drop", request)
+            raise IgnoreRequest(f"opt-out: {request.url} is not fetched: {_first_finding(decision)}")
+        optout.decisions[request] = Judged(decision)
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        """Judge a response by what site, redirects and the response itself say.
+
+        Raises:
+            IgnoreRequest: nobody gets it.
+        """
+        optout = self._optout
+        if optout.owns(request):
+            return response
+        if request not in optout.decisions:  # another middleware made the response
+            await self.process_request(request)
+        decision = await self._over_the_chain(request, response)
+        media = request.callback is NO_CALLBACK
+        refused = not decision.may_fetch or (
+            decision.outcome is not Outcome.ALLOW and self._drops() and (media or _bypasses_the_spider(request))
+        )
+        action = "drop" if refused else self._action(decision)
+        line = self._write("media" if media else "response", decision, action, request, response)
+        if refused:
+            raise IgnoreRequest(f"opt-out: {request.url} is not passed on: {_first_finding(decision)}")
+        judged = optout.decisions[request] = Judged(decision, line)
+        if response.request is not None and response.request is not request:
+            optout.decisions[response.request] = judged
+        return response
+
+    async def _over_the_chain(self, request: Request, response: Response) -> Decision:
+        """Decide about the URLs of a redirect chain, the last with its response; the strictest counts."""
+        earlier = request.meta.get("redirect_urls", ())
+        if not earlier and response.url == request.url:
+            return await self._decided(request.url, request, _evidence(request, response, ()))
+        chain = dict.fromkeys((*earlier, request.url, response.url))
+        asset = _evidence(request, response, tuple(chain)[:-1])
+        decisions = [await self._decided(url, request, asset if url == response.url else None) for url in chain]
+        return strictest_of(decisions, url=next(iter(chain)))
+
+    async def _decided(self, url: str, request: Request, asset: Evidence | None = None) -> Decision:
+        optout = self._optout
+        site = optout.gather.known(url)
+        if site is None:
+            if origin_of(url) is None:
+                return without_site(url, optout.settings.policy, now())
+            try:
+                site = await optout.site(url, request)
+            except OptOutError as error:
+                optout.stop(STORE_FAILED, error)
+                raise IgnoreRequest(str(error)) from None
+        return site.decide(url, asset=asset, at=now())
+
+    def _drops(self) -> bool:
+        settings = self._optout.settings
+        return settings.action == "drop" and not settings.dry_run
+
+    def _is_refused(self, decision: Decision) -> bool:
+        """Tell whether the table of stages keeps a request that is not allowed from being fetched."""
+        if not decision.may_fetch:
+            return True
+        if location_of(decision.url) == "robots.txt":  # RFC 9309 section 2.2.2: it is implicitly allowed
+            return False
+        return self._drops() and not self._optout.settings.fetch_reserved
+
+    def _action(self, decision: Decision) -> str:
+        settings = self._optout.settings
+        return "keep" if decision.outcome is Outcome.ALLOW and settings.action == "drop" else settings.action
+
+    def _write(
+        self, stage: str, decision: Decision, action: str, request: Request, response: Response | None = None
+    ) -> str:
+        optout = self._optout
+        if optout.refusal or optout.record is None:
+            raise IgnoreRequest(optout.refusal)
+        try:
+            if response is None:
+                return optout.record.asset(stage, decision, action, method=request.method)
+            return optout.record.asset(
+                stage, decision, action, final_url=response.url, size=len(response.body), method=request.method
+            )
+        except AuditError as error:
+            optout.stop(AUDIT_FAILED, error)
+            raise IgnoreRequest(str(error)) from None
+
+
+def _bypasses_the_spider(request: Request) -> bool:
+    """Tell whether the response goes to whoever awaits it, past the spider middlewares, where no item is judged.
+
+    Scrapy marks what a spider yields with "depth", and what start() yields with "is_start_request"; a request without
+    either was made in a callback or a component. Where those marks are missing, the page's links are lost with it.
+    """
+    return "depth" not in request.meta and "is_start_request" not in request.meta
+
+
+def _evidence(request: Request, response: Response, earlier: tuple[str, ...]) -> Evidence:
+    """Give a response as evidence; one from Scrapy's HTTP cache is as old as the cache says."""
+    flags, at = response.flags, now()
+    cached = "cached" in flags
+    if cached and isinstance(stored := request.meta.get("cache_timestamp"), (int, float)):
+        at = min(at, datetime.fromtimestamp(stored, tz=timezone.utc))
+    return Evidence(
+        earlier[0] if earlier else request.url,
+        response.status,
+        [(name, value) for name, values in response.headers.items() for value in values],
+        response.body,
+        at,
+        final_url=response.url,
+        truncated="partial" in flags or "dataloss" in flags or "download_stopped" in flags,
+        hops=earlier,
+        from_cache=cached,
+    )
+
+
+def _first_finding(decision: Decision) -> str:
+    return decision.reasons[0].finding if decision.reasons else decision.outcome.value

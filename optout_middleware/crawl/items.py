@@ -1,0 +1,101 @@
+"""What is done with an item: kept, tagged or dropped, by the decision about its page and the settings.
+
+Rule of this file: the spider middleware and the pipeline act through this one function, so that an item fares alike
+wherever it is met; a dropped one is `DropItem`, which each of them carries out in its own way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy.exceptions import DropItem
+
+from optout_middleware.audit.log import AuditError
+from optout_middleware.crawl.extension import Judged
+from optout_middleware.crawl.judge import untaggable, without_page
+from optout_middleware.crawl.record import now
+from optout_middleware.crawl.tagging import UntaggableError, tag_of, tagged
+from optout_middleware.terms import Outcome
+
+if TYPE_CHECKING:
+    from optout_middleware.crawl.extension import OptOut
+    from optout_middleware.crawl.record import Record
+    from optout_middleware.terms import Decision
+
+UNTAGGABLE = "optout_untaggable_item"
+AUDIT_FAILED = "optout_audit_failed"
+
+
+def acted_on(optout: OptOut, item: Any, judged: Judged | None, *, url: str = "") -> Any:
+    """Keep, tag or drop an item.
+
+    Args:
+        optout: whose settings say what is done.
+        item: as the spider gave it.
+        judged: the decision about its page; None = it came with none.
+        url: where it came from, as far as is known.
+
+    Returns:
+        The item, or a changed copy.
+
+    Raises:
+        DropItem: the item must not go on.
+    """
+    record = optout.record
+    if optout.refusal or record is None:
+        raise _drop(optout.refusal)
+    try:
+        if judged is None:
+            judged = _unjudged(optout, record, url)
+        return _acted_on(optout, record, item, judged)
+    except AuditError as error:
+        optout.stop(AUDIT_FAILED, error)
+        raise _drop(str(error)) from None
+
+
+def _acted_on(optout: OptOut, record: Record, item: Any, judged: Judged) -> Any:
+    settings, decision = optout.settings, judged.decision
+    allowed = decision.outcome is Outcome.ALLOW
+    if settings.dry_run:
+        record.count_item(decision, "kept" if allowed else "dropped")
+        return item
+    if not allowed and settings.action == "drop":
+        record.count_item(decision, "dropped")
+        raise _drop(_because(decision))
+    if settings.action == "tag" or decision.conditions:
+        try:
+            item = tagged(item, settings.tag_field, tag_of(decision, judged.line))
+        except UntaggableError as error:
+            if settings.action == "tag":
+                raise _without_tag(optout, record, decision, error) from None
+        else:
+            record.count_item(decision, "tagged")
+            return item
+    record.count_item(decision, "kept")
+    return item
+
+
+def _unjudged(optout: OptOut, record: Record, url: str) -> Judged:
+    """Decide about an item that came with no judged page, and write its line."""
+    decision = without_page(url, optout.settings.policy, now())
+    line = record.item(decision, optout.settings.action if decision.outcome is not Outcome.ALLOW else "keep")
+    record.count_unjudged()
+    return Judged(decision, line)
+
+
+def _without_tag(optout: OptOut, record: Record, decision: Decision, error: UntaggableError) -> DropItem:
+    """Write that an item cannot take the tag, and close the crawl: every further item of its kind would be lost."""
+    optout.say_once(str(error))
+    record.item(untaggable(decision, str(error)), "drop")
+    record.count_item(decision, "untaggable")
+    optout.close_soon(UNTAGGABLE)
+    return _drop(str(error))
+
+
+def _because(decision: Decision) -> str:
+    decisive = next((reason for reason in decision.reasons if reason.outcome is decision.outcome), None)
+    return f"opt-out: {decision.outcome}" + (f", {decisive.finding}" if decisive else "")
+
+
+def _drop(message: str) -> DropItem:
+    return DropItem(message, log_level="DEBUG")  # the audit log has it; a crawl may drop millions

@@ -1,0 +1,234 @@
+"""What a crawl writes down and counts: audit lines, stats, the share that is excluded, the URLs that are pending.
+
+Rule of this file: the audit line is written before its effect, and everything else here only counts. What cannot be
+written raises `AuditError`; whoever acts then acts on nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+from optout_middleware.audit.line import Mask, line
+from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
+from optout_middleware.audit.share import Alarm, Share
+from optout_middleware.policy import LOCATIONS
+from optout_middleware.terms import Outcome
+from optout_middleware.urls import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scrapy.crawler import Crawler
+
+    from optout_middleware.evidence.gather import Counts
+    from optout_middleware.settings import Settings
+    from optout_middleware.terms import Decision
+
+logger = logging.getLogger(__name__)
+
+WRITER = "main"
+STATS: Mapping[str, str] = {
+    "optout/page/allow": "pages on which no reservation was found",
+    "optout/page/pending": "pages that are not kept until what they wait for arrives",
+    "optout/page/deny": "pages that are reserved",
+    "optout/page/not_fetched": "of these, pages that were not fetched",
+    "optout/page/fetch_forbidden": "of these, pages that robots.txt forbids to fetch, or that it may",
+    "optout/media/allow": "files fetched by pipelines and other components, without a reservation",
+    "optout/media/pending": "such files that are pending",
+    "optout/media/deny": "such files that are reserved",
+    "optout/media/not_fetched": "of these, files that were not fetched",
+    "optout/media/fetch_forbidden": "of these, files that robots.txt forbids to fetch, or that it may",
+    "optout/item/kept": "items passed on as they are",
+    "optout/item/tagged": "items passed on with the tag",
+    "optout/item/dropped": "items dropped, or that would be in a crawl that is no dry run",
+    "optout/item/unjudged": "of the items, those that came with no page whose decision they could share",
+    "optout/item/untaggable": "of the items, those whose type cannot take the tag",
+    "optout/site/memory": "sites answered from memory",
+    "optout/site/store": "sites whose robots.txt was fresh in the store",
+    **{
+        f"optout/probe/{location}/{result}": f"probes of {location} that {meaning}"
+        for location in LOCATIONS
+        for result, meaning in (("answered", "got an answer"), ("unreachable", "got none after all tries"))
+    },
+    "optout/audit/lines": "lines written to the audit log",
+    "optout/pending_urls": "URLs in the list of pending URLs",
+}
+_PAGE = {outcome: f"optout/page/{outcome.value}" for outcome in Outcome}
+_MEDIA = {outcome: f"optout/media/{outcome.value}" for outcome in Outcome}
+
+
+def now() -> datetime:
+    """Give the time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class Record:
+    """Writes and counts for one run.
+
+    Args:
+        crawler: whose stats count.
+        settings: where to write, and how.
+
+    Raises:
+        AuditError: the audit log cannot be written.
+    """
+
+    def __init__(self, crawler: Crawler, settings: Settings) -> None:
+        self._stats = crawler.stats
+        self._dry_run = settings.dry_run
+        self._mask = Mask(settings.secret_params)
+        self._log = AuditLog(
+            settings.audit_dir,
+            run=new_run_id(now()),
+            writer=WRITER,
+            operator=settings.operator,
+            policy=settings.policy,
+            settings=settings.to_dict(),
+            now=now,
+        )
+        self.share = Share() if settings.dry_run else None
+        self._alarm = Alarm()
+        self._pending = _PendingUrls(self._log)
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return self._log.run
+
+    @property
+    def where(self) -> str:
+        """The file of the audit log, for people."""
+        return str(self._log.path)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the audit log found of earlier runs."""
+        return self._log.warnings
+
+    def asset(
+        self,
+        stage: str,
+        decision: Decision,
+        action: str,
+        *,
+        final_url: str | None = None,
+        size: int | None = None,
+        method: str = "GET",
+    ) -> str:
+        """Write the line of a page or file, then count it.
+
+        Args:
+            stage: "request" or "response"; "media" where no spider gets to see it.
+            decision: what was decided.
+            action: what is about to be done, or would be in a crawl that is no dry run.
+            final_url: of the response; None = it is not fetched.
+            size: of its body in bytes; None = it is not fetched.
+            method: of the request.
+
+        Returns:
+            Where the line stands: "RUN-WRITER:SEQ".
+
+        Raises:
+            AuditError: the line, or the list of pending URLs, cannot be written.
+        """
+        where = self._line(stage, decision, action, final_url, size)
+        outcome = decision.outcome
+        if outcome is Outcome.PENDING and method == "GET":
+            self._pending.add(decision.url)
+        stats, media = self._stats, stage == "media"
+        stats.inc_value((_MEDIA if media else _PAGE)[outcome])
+        if size is None:
+            stats.inc_value("optout/media/not_fetched" if media else "optout/page/not_fetched")
+        if not decision.may_fetch:
+            stats.inc_value("optout/media/fetch_forbidden" if media else "optout/page/fetch_forbidden")
+        if self.share is not None:
+            self.share.add(decision, requests=1, size=size or 0)
+        elif not media and (alarm := self._alarm.add(decision)) is not None:
+            logger.warning(alarm)
+        return where
+
+    def item(self, decision: Decision, action: str, *, size: int | None = None) -> str:
+        """Write the line of an item whose decision is not that of its page; it is counted by `count_item`."""
+        return self._line("item", decision, action, decision.url or None, size)
+
+    def count_item(self, decision: Decision, what: str) -> None:
+        """Count an item by what became of it: "kept", "tagged" or "dropped"."""
+        self._stats.inc_value(f"optout/item/{what}")
+        if self.share is not None:
+            self.share.add(decision, items=1)
+
+    def count_unjudged(self) -> None:
+        """Count an item that came with no page whose decision it could share."""
+        self._stats.inc_value("optout/item/unjudged")
+
+    def turned_off(self) -> None:
+        """Write the one line of a crawl in which the gate is turned off."""
+        self._log.write({"stage": "run", "action": "none", "note": "OPTOUT_ENABLED is False: nothing was judged"})
+
+    def close(self, counts: Counts | None, reason: str) -> None:
+        """Set the stats that are known at the end, then close list, log and manifest.
+
+        Raises:
+            AuditError: they cannot be written.
+        """
+        if counts is not None:
+            self._stats.set_value("optout/site/memory", counts.memory)
+            self._stats.set_value("optout/site/store", counts.store)
+            for (location, result), count in counts.probes.items():
+                self._stats.set_value(f"optout/probe/{location}/{result}", count)
+        self._stats.set_value("optout/audit/lines", self._log.lines)
+        self._stats.set_value("optout/pending_urls", self._pending.count)
+        summary: dict[str, Any] = {name: self._stats.get_value(name, 0) for name in STATS}
+        summary["finish_reason"] = reason
+        if self.share is not None:
+            summary["share"] = self.share.to_dict()
+        self._pending.close()
+        self._log.close(summary)
+
+    def _line(self, stage: str, decision: Decision, action: str, final_url: str | None, size: int | None) -> str:
+        self._log.write(
+            line(
+                stage,
+                decision,
+                final_url=final_url,
+                size=size,
+                action=action,
+                dry_run=self._dry_run,
+                mask=self._mask,
+            )
+        )
+        return f"{self._log.run}-{self._log.writer}:{self._log.lines}"
+
+
+class _PendingUrls:
+    """The seed list of a later crawl: one URL a line, in full, since a masked one could not be asked again."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._path = log.directory / f"{log.run}-pending.txt"
+        self._file: TextIO | None = None
+        self.count = 0
+
+    def add(self, url: str) -> None:
+        """Add a URL; what has no site to ask is not listed, since a later crawl could not ask it either."""
+        if origin_of(url) is None:
+            return
+        try:
+            if self._file is None:
+                self._file = self._path.open("x", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._file.write(f"{url}\n")
+        except OSError as error:
+            raise self._failed(error) from error
+        self.count += 1
+
+    def close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                file.close()
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> AuditError:
+        return AuditError(f"list of pending URLs {self._path} cannot be written: {error.strerror or error}")

@@ -1,0 +1,79 @@
+"""The spider middleware: each item fares as the decision about its page says; requests pass untouched.
+
+Rule of this file: it stands last before the engine, so it sees items as they will be stored. An exception here would
+lose the siblings of an item, so a dropped one is told by Scrapy's own signal and left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request, signals
+from scrapy.exceptions import DropItem
+
+from optout_middleware.crawl.extension import OptOut
+from optout_middleware.crawl.items import acted_on
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from typing_extensions import Self
+
+    from optout_middleware.crawl.extension import Judged
+
+logger = logging.getLogger(__name__)
+
+
+class OptOutSpiderMiddleware:
+    """Keeps, tags or drops the items of callbacks and of `start()`."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._optout = OptOut.of(crawler, self)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler)
+
+    async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Act on each item by the decision about the response that it came from."""
+        request = response.request
+        judged = self._optout.decisions.get(request) if request is not None else None
+        async for found in self._passed(result, judged, response):
+            yield found
+
+    async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Act on items that come without any page."""
+        async for found in self._passed(start, None, None):
+            yield found
+
+    async def _passed(
+        self, found: AsyncIterator[Any], judged: Judged | None, response: Response | None
+    ) -> AsyncIterator[Any]:
+        optout = self._optout
+        async for one in found:
+            if one is None or isinstance(one, Request):
+                yield one
+                continue
+            try:
+                item = acted_on(optout, one, judged, url=response.url if response is not None else "")
+            except DropItem as dropped:
+                await self._dropped(one, response, dropped)
+                continue
+            optout.hand_over(item)
+            yield item
+
+    async def _dropped(self, item: Any, response: Response | None, dropped: DropItem) -> None:
+        """Tell of a dropped item as Scrapy's scraper does, so that its stats count it."""
+        logger.debug("Dropped: %s", dropped, extra={"spider": self._crawler.spider})
+        await self._crawler.signals.send_catch_log_async(
+            signal=signals.item_dropped,
+            item=item,
+            response=response,
+            spider=self._crawler.spider,
+            exception=dropped,
+        )

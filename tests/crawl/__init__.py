@@ -1,0 +1,1 @@
+"""Real crawls against servers on loopback."""
