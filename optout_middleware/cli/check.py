@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 EXIT = {Outcome.ALLOW: 0, Outcome.DENY: 1, Outcome.PENDING: 3}
 DEFAULT_TOKEN = "OptOutCheck"  # noqa: S105 - a product token is no password
+BACK_OFF = (1.0,)  # seconds before a failed probe is tried again; a person waits
 _PAGE_LIMIT = 5 * 1024 * 1024  # octets of a page that are read
 _REDIRECTS = 10
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
@@ -74,7 +75,8 @@ def run(chosen: argparse.Namespace) -> int:
     for decision, evidence in asyncio.run(_check(chosen.urls, policy, Limits(timeout=chosen.timeout))):
         outcomes.append(decision.outcome)
         if chosen.json:
-            shown = {**decision.to_dict(), "policy": policy.to_dict(), "rules_version": RULES_VERSION}
+            page = evidence.source.to_dict() if evidence else None
+            shown = {**decision.to_dict(), "page": page, "policy": policy.to_dict(), "rules_version": RULES_VERSION}
             sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
             sys.stdout.write(_table(decision, evidence, policy))
@@ -82,7 +84,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 async def _check(urls: Sequence[str], policy: Policy, limits: Limits) -> list[tuple[Decision, Evidence | None]]:
-    gather = Gather(policy, MemoryStore(), limits=limits, back_off=(1.0,), now=_now)
+    gather = Gather(policy, MemoryStore(), limits=limits, back_off=BACK_OFF, now=_now)
     fetch = RequestsFetch(default_user_agent(policy.product_token, ""))
     try:
         return [await _resolve(url, gather, fetch, limits) for url in urls]
@@ -158,7 +160,7 @@ def _said(reason: Reason | None) -> tuple[str, str]:
 
 
 def _status(status: int | None, error: str | None) -> str:
-    return str(status) if status is not None else error or "no response"
+    return str(status) if status is not None else f"no response: {error}"[:_WIDEST]
 
 
 def _under(profile: Profile, decision: Decision) -> Outcome:

@@ -62,18 +62,19 @@ _ATTRIBUTE = re.compile(
     rf"([^ \t\n\r\f\"'>/=]+)(?:{_WHITE}*={_WHITE}*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\r\f>]*)))?",
 )
 _LONG = 1000  # characters of a quoted element
-# In a page of many tags, of other elements only these bear on what is a <meta> element and whether it stands in the head: those of
-# the head, those whose text has no tags, and those that change how tags are read. All others are read as
-# <wbr>, which is void: else nesting would cost quadratic time (HTML section 13.2.4.2 walks the stack of open
-# elements for each <div>); <html> and <noscript>, which do not end the head, as <bgsound>, which is void too
-# and may stand there. The end tags of <body> and <html> stay: they end the head where they stand in it.
+# In a page of many tags, of other elements only these bear on what is a <meta> element and whether it stands in the
+# head: those of the head, those whose text has no tags, and those that change how tags are read. All others are read
+# as <wbr>, which is void: else nesting would cost quadratic time (HTML section 13.2.4.2 walks the stack of open
+# elements for each <div>); <html> and <noscript>, which do not end the head, as <bgsound>, which is void too and may
+# stand there. The end tags of <body> and <html> stay: they end the head where they stand in it. Of a name no more is
+# replaced than cannot close anything else: a quote, a comment ("-->"), a CDATA section ("]]>").
 _TRANSPARENT_TAGS = frozenset({"noscript", "bgsound"})
 _NAME_END = r"(?=[ \t\n\r\f/>])"
 _TRANSPARENT = re.compile(rf"(<(?=html)|</?(?=noscript))(?:html|noscript){_NAME_END}", re.IGNORECASE)
 _OTHER = re.compile(
     rf"(<(?!/)|</(?!(?:body|html){_NAME_END}))"
     rf"(?!(?:meta|head|title|base|basefont|bgsound|link|style|script|template|textarea|iframe|noframes"
-    rf"|noembed|xmp|plaintext|svg|math|br){_NAME_END})[a-z][^ \t\n\r\f/>\"'=<]*",
+    rf"|noembed|xmp|plaintext|svg|math|br){_NAME_END})[a-z][^- \t\n\r\f/>\"'=<\]]*",
     re.IGNORECASE,
 )
 # A tag with attributes by the thousand costs the parser quadratic time as well.

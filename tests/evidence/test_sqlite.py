@@ -187,6 +187,20 @@ async def test_a_write_that_fails_half_way_is_undone(path: Path, monkeypatch: py
     assert rows(path, "SELECT (last_seen - first_seen) / 60000000 FROM seen") == [(1,)]
 
 
+async def test_locations_of_another_version_are_passed_over(path: Path) -> None:
+    """A file that a version with more locations wrote too is still read."""
+    store = SqliteStore(path)
+    await store.save([evidence(0)])
+    await store.close()
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("CREATE TEMP TABLE other AS SELECT * FROM seen")
+        db.execute("UPDATE other SET location = 'later.txt'")
+        db.execute("INSERT INTO seen SELECT * FROM other")
+    db.close()
+    assert await _load(path, ORIGIN) == [evidence(0)]
+
+
 async def test_evidence_of_anything_but_a_location_is_refused(path: Path) -> None:
     """A page is no location; nor is a location under another spelling of its origin."""
     store = SqliteStore(path)

@@ -185,7 +185,7 @@ PIECES = [
     " ", ">", '"', "'", "=", "/", "<!--", "-->", "<head>", "</head>", "<body>", "</body>", "<html>", "<p>", "<div>",
     "<b>", "</p>", "<title>", "</title>", "<script>", "</script>", "<noscript>", "</noscript>", "<style>", "</style>",
     "text", "\n", "&#97;", "&amp;", "no&#x61;i", "<meta name=robots content=noai>", "<link>", "<table>", "<tr>",
-    '<meta name="robots" content="noai">', "</div>", "\0", "<x y='<meta name=robots content=noai>'>", "<a title='>",
+    '<meta name="robots" content="noai">', "</div>", "\0", "--", "]]>", "<![CDATA[", "<svg>", "</svg>", "<a", "<template>", "</template>", "<textarea>", "<x y='<meta name=robots content=noai>'>", "<a title='>",
 ]  # fmt: skip
 SOUP = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 

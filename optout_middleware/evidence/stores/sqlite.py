@@ -120,7 +120,8 @@ class SqliteStore:
         """
         self._raise_failure()
         with self._told("read"):
-            found = [_evidence(origin, row) for row in self._db.execute(_LOAD, (origin,)).fetchall()]
+            rows = self._db.execute(_LOAD, (origin,)).fetchall()
+            found = [_evidence(origin, row) for row in rows if row[0] in LOCATIONS]  # others: of another version
         return newest([*found, *self._waiting.get(origin, ())])
 
     async def save(self, batch: Sequence[Evidence]) -> None:

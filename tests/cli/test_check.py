@@ -1,0 +1,110 @@
+"""`optout check`: exit status, JSON, the table, and that no page is asked for that robots.txt closes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from requests_mock import Mocker
+
+from optout_middleware.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.fixture
+def web() -> Iterator[Mocker]:
+    """Serve invented sites; whatever is not registered does not answer."""
+    with Mocker() as mocker:
+        mocker.get("https://open.example/robots.txt", status_code=404)
+        mocker.get("https://open.example/.well-known/tdmrep.json", status_code=404)
+        mocker.get("https://open.example/page", text="<html><head></head></html>", headers=HTML)
+        mocker.get("https://open.example/noai", text='<head><meta name="robots" content="noai"></head>', headers=HTML)
+        mocker.get("https://open.example/moved", status_code=301, headers={"Location": "https://news.example/a"})
+        mocker.get("https://news.example/robots.txt", text="User-agent: *\nDisallow: /closed/\n")
+        mocker.get("https://news.example/.well-known/tdmrep.json", text='[{"location": "/a", "tdm-reservation": 1}]')
+        mocker.get("https://news.example/a", text="<html></html>", headers=HTML)
+        mocker.get("https://news.example/b", status_code=302, headers={"Location": "/closed/b"})
+        mocker.get("https://down.example/robots.txt", exc=requests.ConnectTimeout)
+        yield mocker
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again at once, since back-off is tested where it stands."""
+    monkeypatch.setattr("optout_middleware.cli.check.BACK_OFF", ())
+
+
+@pytest.mark.parametrize(
+    ("urls", "status"),
+    [
+        (["https://open.example/page"], 0),
+        (["https://news.example/a"], 1),
+        (["https://open.example/noai"], 1),
+        (["https://down.example/page"], 3),
+        (["https://open.example/moved"], 1),  # the strictest over the redirect chain
+        (["https://open.example/page", "https://down.example/page"], 3),
+        (["https://down.example/page", "https://news.example/a", "https://open.example/page"], 1),
+    ],
+)
+def test_exit_status(web: Mocker, urls: list[str], status: int) -> None:
+    """The exit status tells the outcome; of several URLs the strictest."""
+    assert web is not None
+    assert main(["check", *urls]) == status
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["news.example"], ["ftp://news.example/a"], ["--product-token", "Bot 2", "https://open.example/page"]],
+)
+def test_a_users_mistake_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistake is one line on standard error and exit status 2."""
+    assert main(["check", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("optout: ")
+    assert error.count("\n") == 1
+
+
+def test_json_is_the_whole_decision(web: Mocker, capsys: pytest.CaptureFixture[str]) -> None:
+    """One JSON object a line, with the reasons, the evidence, the policy and the version of the rules."""
+    assert web is not None
+    main(["check", "--json", "--product-token", "TestBot", "https://news.example/a", "https://open.example/page"])
+    reserved, free = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert reserved["outcome"] == "deny"
+    assert reserved["reasons"][0]["signal"] == "tdmrep"
+    assert reserved["reasons"][0]["sha256"] == reserved["evidence"][1]["sha256"]
+    assert reserved["policy"]["product_token"] == "TestBot"
+    assert free["outcome"] == "allow"
+    assert free["page"]["status"] == 200
+
+
+def test_the_table_names_what_settled_and_the_other_profile(web: Mocker, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table shows each location with what it said, what settled, and what the other profile would say."""
+    assert web is not None
+    main(["check", "https://open.example/noai"])
+    shown = capsys.readouterr().out
+    assert "reserved for train-ai" in shown
+    assert "https://open.example/.well-known/tdmrep.json" in shown
+    assert '<meta name="robots" content="noai">' in shown
+    assert "the literal profile would say: reserved" in shown
+
+
+def test_a_closed_page_is_not_asked_for(web: Mocker, capsys: pytest.CaptureFixture[str]) -> None:
+    """What robots.txt closes is not fetched, where a redirect leads there either."""
+    assert main(["check", "https://news.example/b"]) == 1
+    assert "https://news.example/closed/b" not in [request.url for request in web.request_history]
+    assert "fetch" in capsys.readouterr().out
+
+
+def test_no_probe_carries_credentials(web: Mocker) -> None:
+    """Neither a cookie nor a credential goes along, and the User-Agent names the product token."""
+    main(["check", "--product-token", "TestBot", "https://open.example/page"])
+    for request in web.request_history:
+        assert "Cookie" not in request.headers
+        assert "Authorization" not in request.headers
+        assert request.headers["User-Agent"].startswith("TestBot/")
