@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from optout_middleware.urls import is_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 
@@ -166,9 +166,22 @@ class Evidence:
         """The SHA-256 of the body, in hexadecimal."""
         return hashlib.sha256(self.body).hexdigest()
 
-    def values(self, name: str) -> list[str]:
+    def values(self, name: str) -> Sequence[str]:
         """Give the values of all header fields of that lower-case name, in order (RFC 9110 section 5.2)."""
-        return [value for field, value in self.headers if field == name]
+        return self._by_name.get(name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The values by name: a page is asked for a dozen names, and hardly has one of them."""
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name, []).append(value)
+        return found
+
+    @cached_property
+    def lowered(self) -> bytes:
+        """The body with ASCII letters in lower case, for scans that have no regard for case."""
+        return self.body.lower()
 
     @property
     def source(self) -> Source:

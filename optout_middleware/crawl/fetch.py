@@ -110,11 +110,8 @@ class EngineFetch:
             "download_timeout": max(deadline - time.monotonic(), 0.001),
             "download_maxsize": max_bytes,
             "download_warnsize": 0,
-            # A credential for a domain that cannot be (RFC 2606): with it Scrapy sends none of its own.
-            "http_user": "none",
-            "http_auth_domain": "none.invalid",
         }
-        probe = Request(url, callback=NO_CALLBACK, meta=meta, dont_filter=True)
+        probe = Request(url, callback=NO_CALLBACK, meta=meta)
         probe.headers = _ProbeHeaders({"User-Agent": self._user_agent})
         if self._proxy_authorization:
             probe.headers["Proxy-Authorization"] = self._proxy_authorization

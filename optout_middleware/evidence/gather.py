@@ -27,7 +27,8 @@ from optout_middleware.evidence.freshness import Lifetimes, is_unreachable, life
 from optout_middleware.evidence.locations import location_of, location_url
 from optout_middleware.evidence.probe import Probe
 from optout_middleware.evidence.store import newest
-from optout_middleware.policy import LOCATIONS
+from optout_middleware.files import State, state_of
+from optout_middleware.policy import FALLBACKS, LOCATIONS, RSL
 from optout_middleware.terms import OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
@@ -116,7 +117,7 @@ class Gather:
             raise OptOutError(f"max_sites is {max_sites}: give a number above 0")
         self.counts = Counts()
         self._policy = policy
-        self._others = tuple(name for name in policy.locations if name in LOCATIONS and name != ROBOTS)
+        self._files = tuple(name for name in policy.locations if name in LOCATIONS)
         self._store = store
         self._lifetimes = lifetimes or Lifetimes()
         self._probe = Probe(limits or Limits(), back_off, margin=margin, now=now, sleep=sleep)
@@ -220,24 +221,50 @@ class Gather:
         if self._remaining(origin, seen.get(ROBOTS, ())) > 0:
             self.counts.store += 1
         else:
-            probed = await self._probed(origin, ROBOTS, fetch)
+            probed = await self._probed(location_url(origin, ROBOTS), ROBOTS, fetch)
             await self._store.save([probed])
             if self._on_robots is not None and not is_unreachable(probed):
                 await self._on_robots(probed)
             seen[ROBOTS] = [*seen.get(ROBOTS, ()), probed]
+        for url in Site.read(self._counting(seen[ROBOTS]), self._policy).named():
+            kept = await self._store.load_document(url)
+            seen[url] = [item for item in kept if item.fetched_at <= now]
         return self._looked(origin, seen)
 
     async def _second(self, origin: str, fetch: Fetch, look: _Look) -> _Look:
-        """Look at the locations that are still to look at, all at once."""
-        probed = await asyncio.gather(*(self._probed(origin, location, fetch) for location in look.missing))
-        await self._store.save(probed)
-        found = zip(look.missing, probed, strict=True)
-        return self._looked(origin, {**look.seen, **{name: [*look.seen.get(name, ()), item] for name, item in found}})
+        """Look at what is still to look at, all at once; then at what stands in for what is missing there."""
+        while look.missing:
+            probes = (self._probed(_url_of(origin, name), _kind_of(name), fetch) for name in look.missing)
+            probed = await asyncio.gather(*probes)
+            await self._store.save(probed)
+            found = zip(look.missing, probed, strict=True)
+            seen = {**look.seen, **{name: [*look.seen.get(name, ()), item] for name, item in found}}
+            look = self._looked(origin, seen)
+        return look
 
-    async def _probed(self, origin: str, location: str, fetch: Fetch) -> Evidence:
+    async def documents(self, urls: Sequence[str], fetch: Fetch) -> list[Evidence]:
+        """Give the documents at the URLs that a page names, from the store or by one probe each.
+
+        Raises:
+            OptOutError: the store cannot be read or written.
+        """
+        looks = [await self._shared((url, False), partial(self._document, url, fetch)) for url in dict.fromkeys(urls)]
+        return [item for look in looks if look is not None for items in look.seen.values() for item in items]
+
+    async def _document(self, url: str, fetch: Fetch) -> _Look:
+        """Look at one document that a page names."""
+        now = self._now()
+        items = [item for item in await self._store.load_document(url) if item.fetched_at <= now]
+        if self._remaining(url, items) <= 0:
+            probed = await self._probed(url, RSL, fetch)
+            await self._store.save([probed])
+            items.append(probed)
+        return _Look({url: self._counting(items)}, Site.unseen(url, self._policy), ())
+
+    async def _probed(self, url: str, kind: str, fetch: Fetch) -> Evidence:
         """Probe one location and count what came of it."""
-        seen = await self._probe(location_url(origin, location), fetch)
-        self.counts.probes[location, "unreachable" if is_unreachable(seen) else "answered"] += 1
+        seen = await self._probe(url, fetch)
+        self.counts.probes[kind, "unreachable" if is_unreachable(seen) else "answered"] += 1
         return seen
 
     def _looked(self, origin: str, seen: Mapping[str, list[Evidence]]) -> _Look:
@@ -247,11 +274,13 @@ class Gather:
         notes why.
         """
         remaining = {name: self._remaining(origin, items) for name, items in seen.items()}
-        fresh = [name for name in self._policy.locations if name == ROBOTS or remaining.get(name, 0) > 0]
-        site = Site.read([item for name in fresh for item in self._counting(seen[name])], self._policy)
-        missing = tuple(
-            name for name in self._others if name not in fresh and site.may_fetch(location_url(origin, name))
-        )
+        files = [name for name in self._files if name == ROBOTS or remaining.get(name, 0) > 0]
+        site = Site.read([item for name in files for item in self._counting(seen[name])], self._policy)
+        documents = [url for url in site.named() if remaining.get(url, 0) > 0]
+        fresh = [*files, *documents]
+        if documents:
+            site = Site.read([item for name in fresh for item in self._counting(seen[name])], self._policy)
+        missing = tuple(name for name in (*self._files, *site.named()) if self._is_missing(name, fresh, seen, site))
         if not (missing and self._is_whole(origin)):  # else a second flight landed after this one took off
             self._sites.pop(origin, None)  # the key is the site's own string, so that it is kept once
             expiry = self._monotonic() + min(remaining[name] for name in fresh)
@@ -259,6 +288,15 @@ class Gather:
             if len(self._sites) > self._max_sites:
                 self._sites.popitem(last=False)
         return _Look(seen, site, missing)
+
+    def _is_missing(self, name: str, fresh: Sequence[str], seen: Mapping[str, list[Evidence]], site: Site) -> bool:
+        """Tell whether a location or document is to be looked at now."""
+        if name in fresh:
+            return False
+        before = FALLBACKS.get(name)
+        if before is not None and (before not in fresh or state_of(newest(seen[before])[0]) == State.READ):
+            return False  # what goes before it is there, or is looked at first
+        return name not in LOCATIONS or site.may_fetch(location_url(site.origin, name))
 
     def _is_whole(self, origin: str) -> bool:
         """Tell whether memory has a fresh site of which all locations were looked at."""
@@ -278,3 +316,11 @@ class Gather:
         last = newest(items)[0]
         age = max((self._now() - last.fetched_at).total_seconds(), 0.0)
         return spread(lifetime(last, self._lifetimes), origin, self._lifetimes) - age
+
+
+def _url_of(origin: str, name: str) -> str:
+    return location_url(origin, name) if name in LOCATIONS else name
+
+
+def _kind_of(name: str) -> str:
+    return name if name in LOCATIONS else RSL

@@ -26,8 +26,15 @@ class Store(Protocol):
             OptOutError: the store cannot be read.
         """
 
+    async def load_document(self, url: str) -> list[Evidence]:
+        """Give what counts of the document at a URL that a location or a page names.
+
+        Raises:
+            OptOutError: the store cannot be read.
+        """
+
     async def save(self, batch: Sequence[Evidence]) -> None:
-        """Keep evidence whose `url` is a `location_url`.
+        """Keep evidence of locations, and of documents that a location or a page names.
 
         Raises:
             OptOutError: the store cannot be written.

@@ -51,7 +51,7 @@ _TAGS = re.compile(
     rf"<meta(?=[ \t\n\r\f/>])([^<>\"'=]*(?:={_WHITE}*"
     rf"(?:\"[^\"<]*\"|'[^'<]*'|[^ \t\n\r\f\"'<>=`]+(?=[ \t\n\r\f>]))[^<>\"'=]*)*>)?".encode()
 ).findall
-_LONGEST = 512  # octets of the last tag; a longer one counts as of no plain shape
+_LONGEST = 1024  # octets of the last tag; a longer one counts as of no plain shape
 
 # For quoting: the tag from "<meta" to its end, and its attributes.
 _START = re.compile(r"<meta(?=[ \t\n\r\f/>])", re.IGNORECASE)
@@ -62,28 +62,30 @@ _ATTRIBUTE = re.compile(
     rf"([^ \t\n\r\f\"'>/=]+)(?:{_WHITE}*={_WHITE}*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\r\f>]*)))?",
 )
 _LONG = 1000  # characters of a quoted element
-# In a page of many tags, of other elements only these bear on what is a <meta> element and whether it stands in the
-# head: those of the head, those whose text has no tags, and those that change how tags are read. All others are read
-# as <wbr>, which is void: else nesting would cost quadratic time (HTML section 13.2.4.2 walks the stack of open
-# elements for each <div>); <html> and <noscript>, which do not end the head, as <bgsound>, which is void too and may
-# stand there. The end tags of <body> and <html> stay: they end the head where they stand in it. Of a name no more is
-# replaced than cannot close anything else: a quote, a comment ("-->"), a CDATA section ("]]>").
+# In a long page, or one of many tags, only these elements bear on what is a <meta> element and whether it stands in the
+# head: those of the head, and those whose text has no tags. All others are read as <wbr>, which is void: else nesting
+# would cost quadratic time (HTML section 13.2.4.2 walks the stack of open elements for each <div>); <html> and
+# <noscript>, which do not end the head, as <bgsound>, which is void too and may stand there. The end tags of <body> and
+# <html> stay: they end the head where they stand in it. Of a name no more is replaced than cannot close anything else:
+# a quote, a comment ("-->"), a CDATA section ("]]>").
 _TRANSPARENT_TAGS = frozenset({"noscript", "bgsound"})
 _NAME_END = r"(?=[ \t\n\r\f/>])"
 _TRANSPARENT = re.compile(rf"(<(?=html)|</?(?=noscript))(?:html|noscript){_NAME_END}", re.IGNORECASE)
 _OTHER = re.compile(
     rf"(<(?!/)|</(?!(?:body|html){_NAME_END}))"
     rf"(?!(?:meta|head|title|base|basefont|bgsound|link|style|script|template|textarea|iframe|noframes"
-    rf"|noembed|xmp|plaintext|svg|math|br){_NAME_END})[a-z][^- \t\n\r\f/>\"'=<\]]*",
+    rf"|noembed|xmp|plaintext|br){_NAME_END})[a-z][^- \t\n\r\f/>\"'=<\]]*",
     re.IGNORECASE,
 )
 # A tag with attributes by the thousand costs the parser quadratic time as well.
 _TOKEN = re.compile(r"<!--|<(/?[a-z][^ \t\n\r\f/>]*)", re.IGNORECASE)
 _RAW_TEXT = frozenset({"title", "style", "script", "textarea", "iframe", "noframes", "noembed", "xmp"})
 _LONG_PAGE = 32768  # characters; a shorter page costs the parser little whatever its tags
-_LONG_TAG = 8192  # characters
-_MANY = 2000  # attributes, or tags
-# In XHTML an empty element may close itself; an HTML parser would take the rest of the page for its text.
+_MANY_TAGS = 2000
+_MANY_ATTRIBUTES = 500  # of one tag
+_LONG_TAG = 3 * _MANY_ATTRIBUTES  # characters; a shorter one cannot have as many
+_FOREIGN = re.compile(rf"<(?:svg|math){_NAME_END}", re.IGNORECASE).search
+# In XHTML, SVG and MathML an empty element may close itself; elsewhere the rest of the page would be its text.
 _SELF_CLOSED = re.compile(r"<(title|script|style|textarea|iframe|noframes|noembed|xmp)\b([^<>]*)/>", re.IGNORECASE)
 _HEAD_TAG = re.compile(r"<head(?=[ \t\n\r\f/>])", re.IGNORECASE).search
 
@@ -139,7 +141,7 @@ def _read(asset: Evidence) -> tuple[Meta, ...]:
         text = body.decode(encoding, "replace")
         if _may_declare(text.lower().encode("utf-8", "replace")):
             return _unlike(_elements(text, xhtml=xhtml))
-    return _unlike(_elements(_decoded(body), xhtml=xhtml)) if _may_declare(body.lower()) else ()
+    return _unlike(_elements(_decoded(body), xhtml=xhtml)) if _may_declare(asset.lowered) else ()
 
 
 def _unlike(metas: Iterable[Meta]) -> tuple[Meta, ...]:
@@ -189,13 +191,13 @@ def _elements(text: str, *, xhtml: bool) -> Iterator[Meta]:
     """Parse a document and give its elements that may declare something."""
     sources = _sources(text)
     if len(text) > _LONG_PAGE and _has_many_attributes(text):
-        why = f"a tag of the page has more than {_MANY} attributes"
+        why = f"a tag of the page has more than {_MANY_ATTRIBUTES} attributes"
         for (name, content), source in sources.items():
             if _MATTERS(f"{name} {content}"):
                 yield Meta(name, content, _shown(source), why)
         return
     shown = _SELF_CLOSED.sub(r"<\1\2></\1>", text) if xhtml else text
-    parser = LexborHTMLParser(shown if shown.count("<") <= _MANY else _flat(shown))
+    parser = LexborHTMLParser(_flat(shown) if len(text) > _LONG_PAGE or shown.count("<") > _MANY_TAGS else shown)
     head = parser.head
     in_head = {node.mem_id for node in head.css("meta")} if head is not None else set()
     headless = not _HEAD_TAG(text) and (head is None or all(node.tag in _TRANSPARENT_TAGS for node in head.iter()))
@@ -213,6 +215,8 @@ def _elements(text: str, *, xhtml: bool) -> Iterator[Meta]:
 
 def _flat(text: str) -> str:
     """Give a document with the same <meta> elements, each in the head or not as before, but without nesting."""
+    if _FOREIGN(text):
+        text = _SELF_CLOSED.sub(r"<\1\2></\1>", text)
     return _OTHER.sub(r"\1wbr ", _TRANSPARENT.sub(r"\1bgsound", text))
 
 
@@ -230,7 +234,7 @@ def _has_many_attributes(text: str) -> bool:
         else:
             rest = _REST.match(text, token.end())
             end = rest.end() if rest else len(text)
-            if end - token.start() > _LONG_TAG and len(_ATTRIBUTE.findall(text, token.end(), end)) > _MANY:
+            if end - token.start() > _LONG_TAG and len(_ATTRIBUTE.findall(text, token.end(), end)) > _MANY_ATTRIBUTES:
                 return True
             at = (lower.find(f"</{name}", end) + 1 if name in _RAW_TEXT else end) if rest else 0
         if not at:  # no end: the rest of the page is a comment, text or a tag

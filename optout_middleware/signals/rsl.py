@@ -65,10 +65,9 @@ def in_robots(asked: Asked) -> list[Link]:
 def in_page(asset: Evidence) -> list[Link]:
     """Give what a response itself names or holds: Link header, link and script elements, feed elements."""
     found = [link for value in asset.values("link") for link in _in_header(value, asset)]
-    lower = asset.body.lower() if b"sl" in asset.body or b"SL" in asset.body else b""
-    if b"rsl+xml" in lower:
+    if b"rsl+xml" in asset.lowered:
         found += _in_html(asset)
-    elif asset.media_type in _FEEDS and b"rslstandard.org/rsl" in lower:
+    elif asset.media_type in _FEEDS and b"rslstandard.org/rsl" in asset.lowered:
         found += [
             Link("meta", "element of the feed", inner.decode("utf-8", "replace")[:_LONG], "", inner)
             for inner in rsl_document.inner_documents(asset.body)

@@ -24,7 +24,7 @@ from optout_middleware.terms import Preference, Statement
 from optout_middleware.urls import host_of, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from optout_middleware.signals.tdmrep_file import File, Rule
     from optout_middleware.terms import Evidence
@@ -159,7 +159,7 @@ def _absolute(url: str, policy: str, location: str = "") -> str:
         return policy
 
 
-def _settled(values: list[str]) -> tuple[int | None, tuple[str, ...]]:
+def _settled(values: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
     """Give the value of repeated fields or elements (the report is silent): any 1 wins, 0 needs them all."""
     pieces = [piece.strip() for value in values for piece in value.split(",")]
     if "1" in pieces:

@@ -80,7 +80,9 @@ def test_turned_off_leaves_robots_txt_obeyed() -> None:
     assert OptOut in positions(settings, "EXTENSIONS")
 
 
-@pytest.mark.parametrize("wrong", [{"OPTOUT_PRODUCT_TOKEN": None}, {"OPTOUT_ENABLED": "maybe"}, {"OPTOUT_USAGE": "fun"}])
+@pytest.mark.parametrize(
+    "wrong", [{"OPTOUT_PRODUCT_TOKEN": None}, {"OPTOUT_ENABLED": "maybe"}, {"OPTOUT_USAGE": "fun"}]
+)
 def test_wrong_settings_place_the_gate(wrong: dict[str, Any]) -> None:
     """What is wrong is said where a crawl starts; the gate is in its place, closed."""
     settings = updated(**wrong)

@@ -1,4 +1,4 @@
-"""Beside other parts of Scrapy: HTTP cache, JOBDIR, sitemaps, middlewares of the project, inline requests, robots_parsed."""
+"""Beside other parts of Scrapy: HTTP cache, JOBDIR, sitemaps, middlewares, inline requests, robots_parsed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_sitemap_spider(site: Site, crawl: Crawls) -> None:
     entries = "".join(f"<url><loc>{site.says(path)}</loc></url>" for path in ("/open", "/closed"))
     site.says("/map.xml", f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'.encode(),
               Content_Type="application/xml")  # fmt: skip
-    crawled = await crawl(Map, site.url(ROBOTS))  # type: ignore[arg-type]  # any spider with `urls`
+    crawled = await crawl(Map, site.url(ROBOTS))
     assert crawled.urls == [site.url("/open")]
     assert site.times("/closed") == 0
 
@@ -147,7 +147,7 @@ class Inline(Pages):
 
     second = ""
 
-    async def parse(self, response: Response, **_: Any) -> Any:  # type: ignore[override]
+    async def parse(self, response: Response, **_: Any) -> Any:
         """Put what the second page says into the item of the first."""
         try:
             more = await self.crawler.engine.download_async(Request(self.second))
@@ -155,6 +155,18 @@ class Inline(Pages):
             yield {"url": response.url, "refusal": str(refusal)}
         else:
             yield {"url": response.url, "more": more.url}
+
+
+async def test_response_from_where_we_may_not_fetch(web: Web, crawl: Crawls) -> None:
+    """A page out of a place that robots.txt closes to us is passed on in no mode."""
+    one, two = await web.site(), await web.site(host="localhost")
+    two.says(ROBOTS, NOT_OURS)
+    Moves.elsewhere = two.url("/closed")
+    one.says("/a")
+    for mode in ({"OPTOUT_ACTION": "tag"}, {"OPTOUT_DRY_RUN": True}):
+        crawled = await crawl(Pages, one.url("/a"), DOWNLOADER_MIDDLEWARES={Moves: 600}, **mode)
+        assert crawled.items == []
+        assert crawled.told[-1] == ("response", "deny", "drop")
 
 
 @pytest.mark.parametrize("path", ["/closed", "/reserved", "/header"])
@@ -174,6 +186,7 @@ async def test_robots_parsed(web: Web, crawl: Crawls) -> None:
     """The signal comes once for each robots.txt that was fetched, with a parser of its rules, and on whose behalf."""
     one, two, three = await web.site(), await web.site(), await web.site()
     one.says(ROBOTS, NOT_OURS)
+    two.says(ROBOTS, NOT_OURS, 404)
     three.says(ROBOTS, b"", 503)
     parsed: list[tuple[str, bool]] = []
 

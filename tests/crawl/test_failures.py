@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from optout_middleware.audit import share
 from optout_middleware.audit.log import AuditError, AuditLog
 from optout_middleware.crawl.record import STATS
@@ -18,13 +18,18 @@ from .loopback import ROBOTS, Crawls, Pages, Site
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import pytest
+    from scrapy.http import Response
 
-def fails_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
-    """Let the audit log fail once it has so many lines."""
+
+def fails_after(monkeypatch: pytest.MonkeyPatch, lines: int, failed: asyncio.Event | None = None) -> None:
+    """Let the audit log fail once it has so many lines, and tell when it did."""
     write = AuditLog.write
 
     def failing(self: AuditLog, line: dict[str, Any]) -> None:
         if self.lines >= lines:
+            if failed is not None:
+                failed.set()
             raise AuditError("audit log cannot be written: No space left on device")
         write(self, line)
 
@@ -44,9 +49,7 @@ async def test_audit_that_fails_at_a_response(
     assert [record.levelno for record in caplog.records if "No space" in record.getMessage()] == [logging.ERROR]
 
 
-async def test_audit_that_fails_at_a_request(
-    site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_audit_that_fails_at_a_request(site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that cannot be recorded is one all the same."""
     fails_after(monkeypatch, 0)
     site.says(ROBOTS, b"User-agent: *\nDisallow: /\n")
@@ -70,6 +73,26 @@ async def test_audit_that_fails_at_an_item(site: Site, crawl: Crawls, monkeypatc
     for mode in ({"OPTOUT_ACTION": "tag"}, {"OPTOUT_DRY_RUN": True}):
         crawled = await crawl(StartItems, site.url(), **mode)
         assert (crawled.items, crawled.reason) == ([], "optout_audit_failed")
+
+
+class Waits(Pages):
+    """Yields the item of its first page only after the log has failed."""
+
+    failed_log: asyncio.Event
+
+    async def parse(self, response: Response, **_: Any) -> Any:
+        """Wait, then give an item."""
+        await self.failed_log.wait()
+        yield {"url": response.url}
+
+
+async def test_item_after_the_audit_failed(site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item whose own line is written goes nowhere either, once the log has failed."""
+    failed = asyncio.Event()
+    fails_after(monkeypatch, 1, failed)
+    crawled = await crawl(Waits, site.says("/0"), site.says("/1"), CONCURRENT_REQUESTS=1, failed_log=failed)
+    assert len(crawled.lines) == len(crawled.dropped) == 1
+    assert crawled.items == []
 
 
 async def test_store_that_fails(site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch) -> None:

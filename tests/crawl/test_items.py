@@ -170,9 +170,7 @@ def on_a_condition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Origin, "decide", conditional)
 
 
-async def test_conditions_are_tagged_in_drop_mode(
-    site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_conditions_are_tagged_in_drop_mode(site: Site, crawl: Crawls, monkeypatch: pytest.MonkeyPatch) -> None:
     """An allowed item carries its conditions where its type can take them, and passes where it cannot."""
     on_a_condition(monkeypatch)
     crawled = await crawl(Mixed, site.says("/a"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,7 @@ from optout_middleware.evidence.fetch import Limits
 from .loopback import NOT_OURS, RESERVED, ROBOTS, TDMREP, TOKEN, Asked, Crawls, Pages, Site, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from scrapy.http import Response
 
@@ -56,7 +55,7 @@ class Logs(Pages):
 
 async def test_probe_carries_nothing_of_the_project(site: Site, crawl: Crawls) -> None:
     """No cookie, credential or header of project, spider or middleware goes with a probe; pages have them all."""
-    site.says(ROBOTS, NOT_OURS, Set_Cookie="tracked=1")
+    site.says(ROBOTS, NOT_OURS, Set_Cookie="probed=1")
     await crawl(
         Logs, site.says("/a", Set_Cookie="tracked=2"), site.says("/b"), CONCURRENT_REQUESTS=1,
         HTTPAUTH_USER="me", HTTPAUTH_PASS="secret", HTTPAUTH_DOMAIN=None,
@@ -66,11 +65,28 @@ async def test_probe_carries_nothing_of_the_project(site: Site, crawl: Crawls) -
     assert len(probes(site)) == 2
     page = next(seen for seen in site.asked if seen.path == "/b")
     assert {"X-Added", "X-Default", "X-More", "X-Updated", "X-Project", "Authorization", "Cookie"} <= set(page.headers)
+    assert "tracked=2" in page.headers["Cookie"]
+    assert "probed" not in page.headers["Cookie"]
     for probe in probes(site):
         carried = {name for name in probe.headers if name not in ("Host", "Accept-Encoding", "Content-Length")}
         assert carried == {"User-Agent"}
         assert probe.headers["User-Agent"].startswith(f"{TOKEN}/")
         assert probe.headers["User-Agent"].endswith(" (+https://bot.example/)")
+
+
+class OnSite(Pages):
+    """May leave its host for nothing."""
+
+    allowed_domains = ("127.0.0.1",)
+
+
+async def test_probe_may_leave_the_domains_of_the_spider(web: Web, crawl: Crawls) -> None:
+    """A robots.txt that stands on another host is read, whatever domains the spider is kept to."""
+    one, two = await web.site(), await web.site(host="localhost")
+    one.moves(ROBOTS, two.says("/robots", NOT_OURS))
+    crawled = await crawl(OnSite, one.says("/open"), one.says("/closed"))
+    assert crawled.urls == [one.url("/open")]
+    assert two.times("/robots") == 1
 
 
 class Proxied(Pages):
@@ -113,7 +129,7 @@ async def test_hundred_requests_make_one_probe_a_location(site: Site, crawl: Cra
         nonlocal waiting
         if path == ROBOTS:
             assert crawl.crawler is not None
-            while len(crawl.crawler.engine.downloader.active) <= 100:  # the pages, and the probe
+            while len(crawl.crawler.engine.downloader.active) <= 100:  # noqa: ASYNC110 - the engine has no event for it
                 await asyncio.sleep(0.001)
             waiting = len(crawl.crawler.engine.downloader.active) - 1
 

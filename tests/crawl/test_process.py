@@ -15,7 +15,7 @@ from .loopback import NOT_OURS, ROBOTS, TOKEN, Ended, Site, scrapy, start_scrapy
 if TYPE_CHECKING:
     from pathlib import Path
 
-SPIDER = '''
+SPIDER = """
 import scrapy
 from scrapy import signals
 
@@ -38,7 +38,7 @@ class Told(scrapy.Spider):
 
     def stored(self, item):
         print(item["url"], flush=True)
-'''
+"""
 
 
 def spider_file(directory: Path, **settings: Any) -> str:
@@ -96,7 +96,10 @@ async def test_other_reactors_are_refused(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "text"),
-    [({"OPTOUT_PRODUCT_TOKEN": ""}, "OPTOUT_PRODUCT_TOKEN is not set"), ({"OPTOUT_AUDIT_DIR": "told.py/audit"}, "audit")],
+    [
+        ({"OPTOUT_PRODUCT_TOKEN": ""}, "OPTOUT_PRODUCT_TOKEN is not set"),
+        ({"OPTOUT_AUDIT_DIR": "told.py/audit"}, "audit"),
+    ],
 )
 async def test_mistake_is_one_line_and_an_exit_status(
     site: Site, tmp_path: Path, settings: dict[str, Any], text: str
@@ -126,13 +129,15 @@ async def project(tmp_path: Path) -> Path:
         + "DOWNLOAD_DELAY = 0\nOPTOUT_PROBE_BACK_OFF = []\n"
     )
     spider = tmp_path / "demo" / "demo" / "spiders" / "pages.py"
-    spider.write_text(textwrap.dedent("""
+    spider.write_text(
+        textwrap.dedent("""
         import scrapy
         class Pages(scrapy.Spider):
             name = "pages"
             def parse(self, response):
                 yield {"url": response.url}
-    """))
+    """)
+    )
     return tmp_path / "demo"
 
 
@@ -163,8 +168,7 @@ async def test_shell_with_a_token(site: Site, project: Path) -> None:
 async def test_crawl_in_a_new_project(site: Site, project: Path) -> None:
     """The add-on and the token are all that a new project needs; ROBOTSTXT_OBEY is normal."""
     site.says(ROBOTS, NOT_OURS)
-    starts = ("-a", f"start_urls={site.says('/open')}")
-    refused = await scrapy("crawl", "pages", *starts, cwd=project)
+    refused = await scrapy("crawl", "pages", cwd=project)
     assert (refused.code, len(refused.errors)) == (1, 1)
     spider = project / "demo" / "spiders" / "pages.py"
     spider.write_text(spider.read_text() + f"    start_urls = [{site.says('/open')!r}, {site.says('/closed')!r}]\n")
@@ -188,9 +192,7 @@ async def test_kill_loses_no_acknowledged_line(site: Site, tmp_path: Path) -> No
     for number in range(31):
         site.says(f"/{number}")
     file = spider_file(tmp_path, CONCURRENT_REQUESTS=4)
-    process = await start_scrapy(
-        "runspider", file, "-a", f"site={site.url()[:-1]}", "-a", "pages=31", cwd=tmp_path
-    )
+    process = await start_scrapy("runspider", file, "-a", f"site={site.url()[:-1]}", "-a", "pages=31", cwd=tmp_path)
     await asyncio.wait_for(reached.wait(), 60)
     process.kill()
     out, _ = await asyncio.wait_for(process.communicate(), 60)
@@ -212,7 +214,7 @@ async def test_full_disk(site: Site, tmp_path: Path) -> None:
 
     for number in range(60):
         site.says(f"/{number}")
-    file = spider_file(tmp_path, CONCURRENT_REQUESTS=1, OPTOUT_STORE="", LOG_FILE=None)
+    file = spider_file(tmp_path, CONCURRENT_REQUESTS=1, OPTOUT_STORE="")
     process = await start_scrapy(
         "runspider", file, "-a", f"site={site.url()[:-1]}", "-a", "pages=60", cwd=tmp_path, before=small_files
     )

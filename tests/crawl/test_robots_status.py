@@ -70,8 +70,11 @@ async def test_closed_site_is_not_probed_further(site: Site, crawl: Crawls) -> N
 
 
 async def test_robots_txt_itself_may_be_fetched(site: Site, crawl: Crawls) -> None:
-    """A spider may read robots.txt of a site that closes or reserves everything, though its items are dropped."""
+    """A spider may read robots.txt of a site that closes everything, and of one that reserves everything."""
     site.says(ROBOTS, b"User-agent: *\nDisallow: /\n")
+    assert (await crawl(Pages, site.url(ROBOTS))).told == [("response", "allow", "keep")]
+    site.says(ROBOTS, b"")
     site.says(TDMREP, b'[{"location": "/", "tdm-reservation": 1}]')
     crawled = await crawl(Pages, site.url(ROBOTS))
-    assert [line["stage"] for line in crawled.lines] == ["response"]
+    assert crawled.told[1:] == [("response", "deny", "drop")]
+    assert crawled.items == []

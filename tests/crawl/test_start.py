@@ -163,4 +163,3 @@ async def test_unknown_setting_is_told(site: Site, crawl: Crawls, caplog: pytest
     """A setting that begins like ours and is none is told with what may have been meant."""
     await crawl(Pages, site.says("/a"), OPTOUT_DRYRUN=True)
     assert any("OPTOUT_DRY_RUN" in record.getMessage() for record in caplog.records)
-

@@ -127,7 +127,7 @@ def test_frozen_item_is_copied(make: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("make", REFUSING)
 def test_cannot_take_the_tag(make: Callable[..., Any]) -> None:
     """The error names the class and what to do."""
-    with pytest.raises(UntaggableError, match=f"{make.__name__} cannot take the tag.*OPTOUT_TAG_FIELD"):  # type: ignore[attr-defined]
+    with pytest.raises(UntaggableError, match=f"{make.__name__} cannot take the tag.*OPTOUT_TAG_FIELD"):
         tagged(make(url="u"), "optout", TAG)
 
 

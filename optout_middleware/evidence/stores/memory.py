@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from optout_middleware.evidence.locations import location_of
 from optout_middleware.evidence.store import newest
 from optout_middleware.terms import OptOutError
 from optout_middleware.urls import origin_of
@@ -43,7 +44,11 @@ class MemoryStore:
         if origin not in self._kept:
             return []
         self._kept.move_to_end(origin)
-        return list(self._kept[origin])
+        return [seen for seen in self._kept[origin] if location_of(seen.url)]
+
+    async def load_document(self, url: str) -> list[Evidence]:
+        """Give what counts of a document."""
+        return [seen for seen in self._kept.get(origin_of(url) or "", ()) if seen.url == url]
 
     async def save(self, batch: Sequence[Evidence]) -> None:
         """Keep evidence; where it grows beyond `max_bytes`, the origins unused for longest are given up."""

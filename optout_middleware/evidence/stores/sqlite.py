@@ -44,7 +44,7 @@ _SCHEMA = (
     )""",
     """CREATE TABLE seen (
         origin TEXT NOT NULL,
-        location TEXT NOT NULL,     -- "robots.txt", "tdmrep.json"
+        location TEXT NOT NULL,     -- "robots.txt", "tdmrep.json", or the URL of a document
         observation BLOB NOT NULL,  -- what tells it from other observations, hashed
         sha256 BLOB NOT NULL REFERENCES body (sha256),
         status INTEGER,             -- NULL = no response
@@ -121,21 +121,34 @@ class SqliteStore:
         self._raise_failure()
         with self._told("read"):
             rows = self._db.execute(_LOAD, (origin,)).fetchall()
-            found = [_evidence(origin, row) for row in rows if row[0] in LOCATIONS]  # others: of another version
-        return newest([*found, *self._waiting.get(origin, ())])
+            found = [_evidence(origin, row) for row in rows if row[0] in LOCATIONS]  # others: documents
+        return newest([*found, *(seen for seen in self._waiting.get(origin, ()) if location_of(seen.url))])
+
+    async def load_document(self, url: str) -> list[Evidence]:
+        """Give what counts of a document; what waits to be written counts too.
+
+        Raises:
+            OptOutError: the file cannot be read, is damaged, or an earlier write failed.
+        """
+        self._raise_failure()
+        origin = origin_of(url) or ""
+        with self._told("read"):
+            rows = self._db.execute(_LOAD, (origin,)).fetchall()
+            found = [_evidence(origin, row) for row in rows if row[0] == url]
+        return newest([*found, *(seen for seen in self._waiting.get(origin, ()) if seen.url == url)])
 
     async def save(self, batch: Sequence[Evidence]) -> None:
-        """Keep evidence of locations; it is written within a second, or with `flush` or `close`.
+        """Keep evidence of locations and documents; written within a second, or with `flush` or `close`.
 
         Raises:
             OptOutError: the file cannot be written.
-            ValueError: evidence whose `url` is not a `location_url`.
+            ValueError: evidence whose `url` is not an http(s) URL.
         """
         self._raise_failure()
         for seen in batch:
-            origin, location = origin_of(seen.url), location_of(seen.url)
-            if origin is None or location is None or seen.url != location_url(origin, location):
-                raise ValueError(f"{seen.url} is none of the locations {', '.join(LOCATIONS)}")
+            origin = origin_of(seen.url)
+            if origin is None:
+                raise ValueError(f"{seen.url} is not an http(s) URL")
             self._waiting.setdefault(origin, []).append(seen)
             self._count += 1
             self._size += len(seen.body)
@@ -253,7 +266,7 @@ class SqliteStore:
 def _evidence(origin: str, row: tuple[Any, ...]) -> Evidence:
     location, status, headers, final_url, error, truncated, hops, from_cache, at, sha256, packed, body = row
     seen = Evidence(
-        location_url(origin, location),
+        location_url(origin, location) if location in LOCATIONS else location,
         status,
         json.loads(headers),
         zlib.decompress(body) if packed else body,
@@ -282,7 +295,7 @@ def _seen_row(seen: Evidence) -> tuple[Any, ...]:
     at = (seen.fetched_at - _EPOCH) // timedelta(microseconds=1)
     return (
         origin_of(seen.url),
-        location_of(seen.url),
+        location_of(seen.url) or seen.url,
         hashlib.sha256(json.dumps(told).encode()).digest()[:16],
         bytes.fromhex(seen.sha256),
         seen.status,
