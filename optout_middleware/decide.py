@@ -228,6 +228,8 @@ def _standing(location: str, file: File | None, robots: robots_txt.Selection | N
         return "unavailable", file.note
     if location == "robots.txt":
         return "robots-unreachable", file.note if file else "nobody looked"
+    if file is None and robots is None:
+        return None  # robots.txt comes first, and says itself that nothing may be fetched now
     if file is None and robots is not None and not robots.fetch.may_fetch(LOCATIONS[location])[0]:
         return "unavailable", "closed to us by robots.txt, so not fetched"
     return "unreachable", file.note if file else "nobody looked"

@@ -78,10 +78,15 @@ def host_of(url: str) -> str:
 def registrable_domain(host: str) -> str:
     """Give the registrable domain of a host by the public suffix list; the host itself where it has none.
 
-    >>> registrable_domain("www.news.co.uk"), registrable_domain("127.0.0.1"), registrable_domain("blog.example")
+    An unlisted top-level domain is a public suffix itself: the list's default rule is "*".
+
+    >>> registrable_domain("www.news.co.uk"), registrable_domain("127.0.0.1"), registrable_domain("www.blog.example")
     ('news.co.uk', '127.0.0.1', 'blog.example')
     """
-    return _SUFFIXES(host).top_domain_under_public_suffix or host
+    found = _SUFFIXES(host)
+    if found.top_domain_under_public_suffix or found.suffix or found.ipv4 or ":" in host:
+        return found.top_domain_under_public_suffix or host
+    return ".".join(host.rsplit(".", 2)[-2:])
 
 
 def is_within(url: str, scope: str) -> bool:

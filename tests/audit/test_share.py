@@ -57,7 +57,7 @@ UNSEEN = Site.unseen("http://news.example", POLICY).decide("http://news.example/
         (EXCLUDED, "excluded", ("content-signal refusal",)),
         (TWICE, "excluded", ("content-signal refusal", "tdmrep refusal")),
         (PENDING, "pending", ("tdmrep.json unreachable",)),
-        (UNSEEN, "pending", ("robots.txt robots-unreachable", "tdmrep.json unreachable")),
+        (UNSEEN, "pending", ("robots.txt robots-unreachable",)),
         (UNKNOWN, "unknown", ("tdmrep.json unreachable",)),
         (FORBIDDEN, "forbidden", ("robots.txt fetch-forbidden",)),
         (LICENSED, "kept", ("tdmrep.json unreachable",)),
@@ -176,7 +176,7 @@ def test_alarm_tells_once_with_the_three_largest_causes() -> None:
     alarm = Alarm()
     pages = ((KEPT, 5_000), (EXCLUDED, 3_000), (UNSEEN, 1_000), (FORBIDDEN, 999))
     assert fed(alarm, *pages) == []
-    unseen = "robots.txt robots-unreachable (1,000), tdmrep.json unreachable (1,000)"
+    unseen = "robots.txt robots-unreachable (1,000), robots.txt fetch-forbidden (1,000)"
     largest = f"content-signal refusal (3,000), {unseen}"
     assert fed(alarm, (FORBIDDEN, 1), (EXCLUDED, 20_000)) == [
         f"50.0 % of the last 10,000 pages are excluded; the largest causes: {largest}"

@@ -45,7 +45,7 @@ class Run(NamedTuple):
         lines = (
             line
             for path in (self.directory / "audit").glob("*.jsonl")
-            for line in path.open(encoding="utf-8")
+            for line in path.read_text("utf-8").splitlines()
         )
         return [entry for entry in map(json.loads, lines) if "outcome" in entry]
 
