@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside scrapy.cfg, in no package
 """Crawl the small web and show what became of it: `python run.py` (or `make run`).
 
 Rule of this file: start the web, run the crawl, print the tables, stop the web. It exits with 0 only if the
@@ -114,11 +113,7 @@ def _crawl(settings: Settings) -> Iterator[str]:
     process.start()
     progress.done()
     if task.cancelled() or (error := task.exception()) is not None:
-        yield (
-            "the crawl was cancelled"
-            if task.cancelled()
-            else f"the crawl did not start: {error} (see crawl.log)"
-        )
+        yield ("the crawl was cancelled" if task.cancelled() else f"the crawl did not start: {error} (see crawl.log)")
         return
     reason = crawler.stats.get_value("finish_reason")
     if reason != "finished":
@@ -147,9 +142,7 @@ class Progress:
         self.kept += 1
 
     def __str__(self) -> str:
-        return (
-            f"crawling: {self.responses} responses (robots.txt and the like included), {self.kept} pages kept"
-        )
+        return f"crawling: {self.responses} responses (robots.txt and the like included), {self.kept} pages kept"
 
     def done(self) -> None:
         """Leave the last word on the terminal."""
@@ -168,10 +161,7 @@ def _compared(lines: Iterable[Line], feed: Path, *, fetch_reserved: bool) -> Ite
     )
     yield from differences(pages, images, fetch_reserved=fetch_reserved)
     with feed.open(encoding="utf-8") as items:
-        kept = {
-            item["url"]: {image["url"] for image in item.get("images") or ()}
-            for item in map(json.loads, items)
-        }
+        kept = {item["url"]: {image["url"] for image in item.get("images") or ()} for item in map(json.loads, items)}
     yield from corpus_differences(kept, fetch_reserved=fetch_reserved)
 
 

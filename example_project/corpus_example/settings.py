@@ -6,7 +6,7 @@ Change single values for one run by `-s NAME=VALUE`.
 
 # --- Opt-outs
 ADDONS = {"optout_middleware.crawl.OptOutAddon": 500}
-OPTOUT_PRODUCT_TOKEN = "ExampleCorpusBot"  # noqa: S105 - what sites call us in robots.txt, no secret
+OPTOUT_PRODUCT_TOKEN = "ExampleCorpusBot"
 OPTOUT_CONTACT_URL = "https://corpus.example/bot"
 OPTOUT_OPERATOR = "Example Corpus Ltd (invented)"
 OPTOUT_AUDIT_DIR = "audit"  # why each page was kept or not, one JSON line a page

@@ -53,9 +53,7 @@ def differences(pages: Iterable[Seen], images: Iterable[Seen], *, fetch_reserved
 def corpus_differences(kept: Mapping[str, set[str]], *, fetch_reserved: bool) -> Iterator[str]:
     """Tell where the corpus (URL of a page -> URLs of its images) differs from the tables."""
     expected = {
-        site.url(page): {
-            site.url(file) for file in site.files if file.path in page.images and file.expected == "allow"
-        }
+        site.url(page): {site.url(file) for file in site.files if file.path in page.images and file.expected == "allow"}
         for site in SITES
         for page in site.pages
         if not page.moved_to and wanted(page, fetch_reserved=fetch_reserved) == "allow"

@@ -35,16 +35,12 @@ _TEMPLATE = """<!DOCTYPE html>
 def page_html(site: Site, page: Page, elsewhere: Sequence[Site]) -> bytes:
     """Render one page: its text and images, links to the pages around it, and to some other sites."""
     body = [f"<p>{escape(paragraph)}</p>" for paragraph in page.text]
-    body += [
-        f'<figure><img src="{escape(path)}" alt="{escape(page.title)}"></figure>' for path in page.images
-    ]
+    body += [f'<figure><img src="{escape(path)}" alt="{escape(page.title)}"></figure>' for path in page.images]
     html = _TEMPLATE.format(
         lang=page.lang,
         title=escape(page.title),
         name=escape(site.name),
-        meta="".join(
-            f'<meta name="{escape(name)}" content="{escape(value)}">\n' for name, value in page.meta
-        ),
+        meta="".join(f'<meta name="{escape(name)}" content="{escape(value)}">\n' for name, value in page.meta),
         body="\n".join(body),
         nav=" | ".join(_link(other.path, other.title) for other in _around(site, page)),
         elsewhere=", ".join(_link(f"{other.origin}/", other.name) for other in elsewhere),

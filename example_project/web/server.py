@@ -44,9 +44,7 @@ class SmallWeb:
         """Bind to loopback; port 0 takes a free one."""
         self.asked: list[Asked] = []
         self._server = _Server(("127.0.0.1", port), self.asked)
-        self._thread = Thread(
-            target=self._server.serve_forever, name="small-web", kwargs={"poll_interval": 0.05}
-        )
+        self._thread = Thread(target=self._server.serve_forever, name="small-web", kwargs={"poll_interval": 0.05})
         self.proxy = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -112,9 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         # Absolute form names the host; in origin form (a client that was told no proxy) the Host header does.
-        parts = urlsplit(
-            self.path if "://" in self.path else f"http://{self.headers.get('Host', '')}{self.path}"
-        )
+        parts = urlsplit(self.path if "://" in self.path else f"http://{self.headers.get('Host', '')}{self.path}")
         site = self.server.sites.get(parts.hostname or "")
         if site is not None and site.delay:
             self.server.stopping.wait(site.delay)

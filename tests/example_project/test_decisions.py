@@ -19,12 +19,7 @@ from optout_middleware.terms import Decision, Evidence, Hop
 AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 POLICY = Policy("ExampleCorpusBot")
 BY_HOST = {site.host: site for site in SITES}
-CASES = [
-    (site, item)
-    for site in SITES
-    for item in site.items
-    if isinstance(item, Page) or item.expected is not None
-]
+CASES = [(site, item) for site in SITES for item in site.items if isinstance(item, Page) or item.expected is not None]
 
 
 def answered(site: Site, path: str, *, url: str = "", hops: tuple[Hop, ...] = ()) -> Evidence:
@@ -50,9 +45,7 @@ def judged(site: Site, item: Page | File, *, fetched: bool) -> Decision:
     return decide(url, seen, POLICY, at=AT)
 
 
-@pytest.mark.parametrize(
-    ("site", "item"), CASES, ids=lambda value: getattr(value, "host", getattr(value, "path", ""))
-)
+@pytest.mark.parametrize(("site", "item"), CASES, ids=lambda value: getattr(value, "host", getattr(value, "path", "")))
 def test_item_comes_to_what_is_expected(site: Site, item: Page | File) -> None:
     by_files = judged(site, item, fetched=False)
     assert by_files.may_fetch is (not isinstance(item, Page) or item.fetchable)

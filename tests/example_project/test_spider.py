@@ -32,7 +32,7 @@ def crawl(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "FEEDS": json.dumps({str(tmp_path / "corpus.jsonl"): {"format": "jsonlines"}}),
     }
     settings = [word for name, value in values.items() for word in ("-s", f"{name}={value}")]
-    return subprocess.run(  # noqa: S603 - our own spider
+    return subprocess.run(
         [sys.executable, "-m", "scrapy", "crawl", "corpus", *settings, *arguments],
         cwd=EXAMPLE,
         env={**os.environ, **nowhere, "no_proxy": "*"},
@@ -73,9 +73,7 @@ def test_missing_seeds_file_is_one_line(tmp_path: Path) -> None:
 
 def test_seeds_are_followed_on_their_hosts_only(tmp_path: Path, web: SmallWeb) -> None:
     seeds = tmp_path / "seeds.txt"
-    seeds.write_text(
-        "# two sites\nhttp://lantern-walks.example/  # a blog\n\nhttp://night-gazette.example/\n", "utf-8"
-    )
+    seeds.write_text("# two sites\nhttp://lantern-walks.example/  # a blog\n\nhttp://night-gazette.example/\n", "utf-8")
     run = crawl(tmp_path, "-a", f"seeds={seeds}", "-s", f"SMALL_WEB_PROXY={web.proxy}")
     assert run.returncode == 0, run.stderr
     found = items(tmp_path)
@@ -91,18 +89,12 @@ def test_seeds_are_followed_on_their_hosts_only(tmp_path: Path, web: SmallWeb) -
     assert "image_urls" not in vell
 
 
-def test_small_web_goes_through_its_proxy_whatever_the_environment_says(
-    tmp_path: Path, web: SmallWeb
-) -> None:
+def test_small_web_goes_through_its_proxy_whatever_the_environment_says(tmp_path: Path, web: SmallWeb) -> None:
     run = crawl(tmp_path, "-a", "images=1", "-s", f"SMALL_WEB_PROXY={web.proxy}", "-s", "DEPTH_LIMIT=2")
     assert run.returncode == 0, run.stderr
     found = items(tmp_path)
     urls = [item["url"] for item in found]
-    assert (
-        len(urls) == len(set(urls)) == 194 - 5
-    )  # all pages but those that robots.txt closes to ExampleCorpusBot
-    room = next(
-        item for item in found if item["url"] == "http://tidewater-gallery.example/rooms/the-attic.html"
-    )
+    assert len(urls) == len(set(urls)) == 194 - 5  # all pages but those that robots.txt closes to ExampleCorpusBot
+    room = next(item for item in found if item["url"] == "http://tidewater-gallery.example/rooms/the-attic.html")
     assert len(room["images"]) == 2  # type: ignore[arg-type]
     assert all(asked.user_agent.startswith("ExampleCorpusBot/") for asked in web.asked[-50:])

@@ -221,7 +221,7 @@ def test_stops_cleanly_with_connections_open_and_answers_under_way() -> None:
 
 def test_alone_it_runs_until_it_is_interrupted() -> None:
     command = [sys.executable, "-m", "web"]
-    with subprocess.Popen(command, cwd=EXAMPLE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    with subprocess.Popen(command, cwd=EXAMPLE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(3)]
         proxy = said[0].partition("proxy ")[2].partition(". ")[0]

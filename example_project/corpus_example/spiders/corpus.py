@@ -48,9 +48,7 @@ class CorpusSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         if not spider.start_urls:
             if not crawler.settings.get("SMALL_WEB_PROXY"):
-                raise SystemExit(
-                    "corpus: nothing to crawl. Give -a seeds=FILE (one URL a line), or run python run.py"
-                )
+                raise SystemExit("corpus: nothing to crawl. Give -a seeds=FILE (one URL a line), or run python run.py")
             spider.start_urls = ["http://directory.example/"]
             spider.allowed_domains = ["example"]
         return spider
@@ -72,9 +70,7 @@ class CorpusSpider(Spider):
             "text": "\n".join(" ".join(text.split()) for text in response.xpath(_TEXT).getall()),
         }
         if self.images:
-            item["image_urls"] = [
-                response.urljoin(src) for src in response.css("figure img::attr(src)").getall()
-            ]
+            item["image_urls"] = [response.urljoin(src) for src in response.css("figure img::attr(src)").getall()]
         yield item
         for link in response.css("a::attr(href)"):
             url = response.urljoin(link.get().strip())

@@ -59,9 +59,7 @@ OLD_ATLAS = Site(
     name="The Old Atlas",
     says="nothing; its pages moved to the two atlases below",
     pages=(
-        Page(
-            path="/", title="We have moved", text=("The atlas has been cut in two. Please follow the signs.",)
-        ),
+        Page(path="/", title="We have moved", text=("The atlas has been cut in two. Please follow the signs.",)),
         *(
             Page(
                 path=_path(row["land"]),

@@ -145,9 +145,7 @@ GAZETTE = Site(
                 meta=meta,
                 expected=expected,
             )
-            for row, (meta, expected) in zip(
-                rows("lang title count figure season", _STARS), _META, strict=True
-            )
+            for row, (meta, expected) in zip(rows("lang title count figure season", _STARS), _META, strict=True)
         ),
     ),
 )

@@ -176,11 +176,7 @@ ARCHIVE = Site(
             for row in rows("shelf title year subject note", _PAPERS)
         ),
     ),
-    files=(
-        robots(
-            "User-agent: ExampleCorpusBot", "Disallow: /private/", "", "User-agent: *", "Disallow: /cellar/"
-        ),
-    ),
+    files=(robots("User-agent: ExampleCorpusBot", "Disallow: /private/", "", "User-agent: *", "Disallow: /cellar/"),),
 )
 
 # --- A review that shuts out the training crawlers of others and says nothing to us -------------------------
