@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import File, State, current, location_of, opened, pack, rank
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _LIFTABLE = frozenset({
     "refusal", "condition", "malformed-refusal", "training-consensus", "named-bot", "natural-language", "unreachable",
 })  # fmt: skip
+_MOST_DOCUMENTS = 10  # of a site, and of a page
+_LONGEST_URL = 8_000  # characters (RFC 9110 section 4.1 asks for 8000 octets at least)
 _TABLES = [
     {name: list(map(str, row)) for name, row in FINDINGS.items()},
     {name: {value: sorted(usages) for value, usages in row.items()} for name, row in ANSWERS.items()},
@@ -109,7 +112,7 @@ class Site:
         if RSL not in self.policy.locations or view.robots is None or not view.robots.licences:
             return ()
         asked = Asked(f"{self.origin}/", "/", self.policy, view.robots, True, {}, None)
-        return tuple(rsl.named(asked))
+        return _documents(rsl.named(asked))
 
     def may_fetch(self, url: str) -> bool:
         """Tell whether robots.txt lets our product token fetch the URL; not where robots.txt is unreachable."""
@@ -160,7 +163,20 @@ def named_by(asset: Evidence, policy: Policy) -> tuple[str, ...]:
     """Give the URLs of the documents that a response names itself and that the policy has an eye on."""
     if RSL not in policy.locations:
         return ()
-    return tuple(dict.fromkeys(link.url for link in rsl.in_page(asset) if link.url))
+    return _documents(link.url for link in rsl.in_page(asset) if link.url)
+
+
+def _documents(named: Iterable[str]) -> tuple[str, ...]:
+    """Keep what may be looked at of the URLs that a site or page names; of the others nobody looks at, none allows.
+
+    No location, which is no document; nothing that is no text; few, since each of them is a probe.
+    """
+    fit = (url for url in dict.fromkeys(named) if len(url) <= _LONGEST_URL and not location_of(url) and _is_text(url))
+    return tuple(islice(fit, _MOST_DOCUMENTS))
+
+
+def _is_text(url: str) -> bool:
+    return url.isascii() or url.isprintable()  # octets that are no UTF-8 stand in a URL as lone surrogates
 
 
 class _View(NamedTuple):

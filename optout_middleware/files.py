@@ -32,7 +32,7 @@ class State:
     READ = "read"
     ABSENT = "absent"  # 404, 410: says nothing
     UNAVAILABLE = "unavailable"  # other 4xx, too many redirects: says nothing, noted
-    UNREACHABLE = "unreachable"  # 429, 5xx, no response, or a response that is not whole
+    UNREACHABLE = "unreachable"  # 429, 5xx, 304 (which has no body), no response, or a response that is not whole
 
 
 class File(NamedTuple):
@@ -71,7 +71,7 @@ def state_of(item: Evidence) -> str:
     """Tell how a location stands by its status; a 3xx ends too many redirects (RFC 9309 section 2.3.1.2)."""
     status = item.status
     incomplete = item.error is not None or (item.truncated and len(item.body) < robots_txt.LIMIT)
-    if status is None or status == 429 or not 200 <= status < 500:  # noqa: PLR2004 - HTTP status classes
+    if status is None or status in (304, 429) or not 200 <= status < 500:  # noqa: PLR2004 - HTTP status classes
         return State.UNREACHABLE
     if status < 300:  # noqa: PLR2004
         return State.UNREACHABLE if incomplete else State.READ

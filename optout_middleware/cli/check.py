@@ -16,12 +16,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from optout_middleware.decide import RULES_VERSION, strictest_of
+from optout_middleware.decide import RULES_VERSION, named_by, strictest_of
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
 from optout_middleware.evidence.requests_fetch import RequestsFetch
 from optout_middleware.evidence.stores.memory import MemoryStore
-from optout_middleware.policy import FINDINGS, Policy, Profile
+from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, Policy, Profile
 from optout_middleware.settings import default_user_agent
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome, Usage, strictest
 from optout_middleware.urls import origin_of
@@ -61,13 +61,19 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--usage", default="train-ai", choices=[usage.value for usage in Usage])
     parser.add_argument("--profile", default="precautionary", choices=[profile.value for profile in Profile])
+    parser.add_argument(
+        "--locations",
+        default="robots.txt,tdmrep.json",
+        help=f"what is looked at: all, or names with commas out of {', '.join(ALL_LOCATIONS)} (default: %(default)s)",
+    )
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds for each probe (default: %(default)g)")
     parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Check the URLs, print what holds, give the exit status."""
-    policy = Policy(chosen.product_token, usage=chosen.usage, profile=chosen.profile)
+    locations = tuple(name.strip() for name in chosen.locations.split(",") if name.strip())
+    policy = Policy(chosen.product_token, usage=chosen.usage, profile=chosen.profile, locations=locations)
     for url in chosen.urls:
         if origin_of(url) is None:
             raise OptOutError(f"{url} is not an absolute http or https URL: write it like https://news.example/page")
@@ -87,7 +93,7 @@ async def _check(urls: Sequence[str], policy: Policy, limits: Limits) -> list[tu
     gather = Gather(policy, MemoryStore(), limits=limits, back_off=BACK_OFF, now=_now)
     fetch = RequestsFetch(default_user_agent(policy.product_token, ""))
     try:
-        return [await _resolve(url, gather, fetch, limits) for url in urls]
+        return [await _resolve(url, gather, fetch, limits, policy) for url in urls]
     finally:
         await gather.close()
 
@@ -96,7 +102,9 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-async def _resolve(url: str, gather: Gather, fetch: Fetch, limits: Limits) -> tuple[Decision, Evidence | None]:
+async def _resolve(
+    url: str, gather: Gather, fetch: Fetch, limits: Limits, policy: Policy
+) -> tuple[Decision, Evidence | None]:
     """Follow the redirects from a URL as far as each origin's robots.txt lets us; decide at every link."""
     one = replace(limits, max_bytes=_PAGE_LIMIT, max_redirects=0)
     decisions: list[Decision] = []
@@ -108,7 +116,9 @@ async def _resolve(url: str, gather: Gather, fetch: Fetch, limits: Limits) -> tu
             break
         asset = await fetch(link, one)
         target = _redirect(asset)
-        decisions.append(site.decide(link, asset=None if target else asset, at=_now()))
+        last = None if target else asset
+        documents = await gather.documents(named_by(asset, policy), fetch) if last else ()
+        decisions.append(site.decide(link, asset=last, documents=documents, at=_now()))
         if target is None or origin_of(target) is None:
             break
         link = target

@@ -18,12 +18,15 @@ from optout_middleware.crawl.extension import Judged, OptOut
 from optout_middleware.crawl.items import AUDIT_FAILED
 from optout_middleware.crawl.judge import not_looked_at, without_site
 from optout_middleware.crawl.record import now
-from optout_middleware.decide import strictest_of
+from optout_middleware.decide import named_by, strictest_of
 from optout_middleware.files import location_of
+from optout_middleware.policy import RSL
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -102,16 +105,20 @@ class OptOutDownloaderMiddleware:
 
     async def _decided(self, url: str, request: Request, asset: Evidence | None = None) -> Decision:
         optout = self._optout
+        policy = optout.settings.policy
         site = optout.gather.known(url)
-        if site is None:
-            if origin_of(url) is None:
-                return without_site(url, optout.settings.policy, now())
-            try:
+        if site is None and origin_of(url) is None:
+            return without_site(url, policy, now())
+        documents: Sequence[Evidence] = ()
+        try:
+            if site is None:
                 site = await optout.site(url, request)
-            except OptOutError as error:
-                optout.stop(STORE_FAILED, error)
-                raise IgnoreRequest(str(error)) from None
-        return site.decide(url, asset=asset, at=now())
+            if asset is not None and RSL in policy.locations and (named := named_by(asset, policy)):
+                documents = await optout.documents(named, request)
+        except OptOutError as error:
+            optout.stop(STORE_FAILED, error)
+            raise IgnoreRequest(str(error)) from None
+        return site.decide(url, asset=asset, documents=documents, at=now())
 
     def _drops(self) -> bool:
         settings = self._optout.settings

@@ -31,6 +31,8 @@ from optout_middleware.terms import OptOutError
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy.crawler import Crawler
     from typing_extensions import Self
 
@@ -200,6 +202,14 @@ class OptOut:
         if self._robots_handlers():
             self._askers.setdefault(origin_of(url) or "", page)
         return await self.gather.site(url, EngineFetch(self.crawler, page, self._mark))
+
+    async def documents(self, urls: Sequence[str], page: Request) -> list[Evidence]:
+        """Give the documents that a page names, probing on its behalf what is not known.
+
+        Raises:
+            OptOutError: the store failed.
+        """
+        return await self.gather.documents(urls, EngineFetch(self.crawler, page, self._mark))
 
     def hand_over(self, item: Any) -> None:
         """Remember that an item is judged until the pipeline takes it."""

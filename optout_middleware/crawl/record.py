@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from optout_middleware.audit.line import Mask, line
 from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
 from optout_middleware.audit.share import Alarm, Share
-from optout_middleware.policy import LOCATIONS
+from optout_middleware.policy import ALL_LOCATIONS
 from optout_middleware.terms import Outcome
 from optout_middleware.urls import origin_of
 
@@ -49,7 +49,7 @@ STATS: Mapping[str, str] = {
     "optout/site/store": "sites whose robots.txt was fresh in the store",
     **{
         f"optout/probe/{location}/{result}": f"probes of {location} that {meaning}"
-        for location in LOCATIONS
+        for location in ALL_LOCATIONS
         for result, meaning in (("answered", "got an answer"), ("unreachable", "got none after all tries"))
     },
     "optout/audit/lines": "lines written to the audit log",

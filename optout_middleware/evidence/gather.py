@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ROBOTS = "robots.txt"
+_ROUNDS = 3  # the locations, what stands in for one that is missing, and once more in case that names something
 _SHORTEST_HEAD = len("http://h")
 
 
@@ -226,14 +227,17 @@ class Gather:
             if self._on_robots is not None and not is_unreachable(probed):
                 await self._on_robots(probed)
             seen[ROBOTS] = [*seen.get(ROBOTS, ()), probed]
-        for url in Site.read(self._counting(seen[ROBOTS]), self._policy).named():
-            kept = await self._store.load_document(url)
-            seen[url] = [item for item in kept if item.fetched_at <= now]
+        if RSL in self._policy.locations:
+            for url in Site.read(self._counting(seen[ROBOTS]), self._policy).named():
+                kept = await self._store.load_document(url)
+                seen[url] = [item for item in kept if item.fetched_at <= now]
         return self._looked(origin, seen)
 
     async def _second(self, origin: str, fetch: Fetch, look: _Look) -> _Look:
         """Look at what is still to look at, all at once; then at what stands in for what is missing there."""
-        while look.missing:
+        for _ in range(_ROUNDS):
+            if not look.missing:
+                break
             probes = (self._probed(_url_of(origin, name), _kind_of(name), fetch) for name in look.missing)
             probed = await asyncio.gather(*probes)
             await self._store.save(probed)

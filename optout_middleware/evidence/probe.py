@@ -1,19 +1,25 @@
 """One probe: a fetch that is tried again where it fails, and that always ends in evidence.
 
-Rule of this file: a failure is evidence, whatever caused it; a bug in a fetch is logged and is a failure too.
+Rule of this file: a failure is evidence, whatever caused it; a bug in a fetch is logged and is a failure too. What was
+seen before is asked about by its validators, and a 304 makes it evidence of now.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from optout_middleware.evidence.freshness import is_unreachable, retry_after
+from optout_middleware.evidence.revalidation import NOT_MODIFIED, conditions, revalidated
+from optout_middleware.evidence.store import newest
+from optout_middleware.policy import RSL
 from optout_middleware.terms import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from datetime import datetime
 
     from optout_middleware.evidence.fetch import Fetch, Limits
@@ -23,41 +29,81 @@ logger = logging.getLogger(__name__)
 _PATIENCE = 30.0  # seconds; an origin whose Retry-After is longer is not asked again by the same probe
 
 
+@dataclass
+class Counts:
+    """What was asked of whom.
+
+    Fields:
+        memory: sites answered from memory.
+        store: origins whose robots.txt was fresh in the store.
+        probes: (name of `policy.ALL_LOCATIONS`, "answered", "revalidated" or "unreachable") -> probes, each counted
+            once however often it was tried; what a 304 confirmed is "revalidated" only.
+    """
+
+    memory: int = 0
+    store: int = 0
+    probes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
 class Probe:
-    """Looks at one location.
+    """Looks at one location or document, and counts what came of it.
 
     Args:
-        limits, back_off, margin, now, sleep: as for `optout_middleware.evidence.gather.Gather`.
+        counts: where to count.
+        limits, back_off, margin, now, sleep, private_documents: as for `optout_middleware.evidence.gather.Gather`.
     """
 
     def __init__(
         self,
+        counts: Counts,
         limits: Limits,
         back_off: Sequence[float],
         *,
         margin: float,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]],
+        private_documents: bool,
     ) -> None:
+        self._counts = counts
         self._limits = limits
+        self._document_limits = replace(limits, public_only=not private_documents)
         self._back_off = tuple(back_off)
         self._longest = limits.timeout + margin
         self._now, self._sleep = now, sleep
 
-    async def __call__(self, url: str, fetch: Fetch) -> Evidence:
-        """Fetch a location; where that fails, again after each pause of the back-off."""
-        seen = await self._tried(url, fetch)
+    async def __call__(self, url: str, kind: str, fetch: Fetch, before: Sequence[Evidence] = ()) -> Evidence:
+        """Fetch a location; where that fails, again after each pause of the back-off.
+
+        Args:
+            url: of the location or document.
+            kind: a name of `policy.ALL_LOCATIONS`.
+            fetch: what fetches.
+            before: evidence of the same URL that holds no more.
+        """
+        known = next((item for item in newest(before) if conditions(item)), None)
+        seen, result = await self._tried(url, kind, fetch, known)
         for pause in self._back_off:
             asked = retry_after(seen) or 0.0
-            if not is_unreachable(seen) or asked > _PATIENCE:
+            if result != "unreachable" or asked > _PATIENCE:
                 break
+            if seen.status == NOT_MODIFIED:
+                known = None  # the origin confirmed something else than what we have
             await self._sleep(max(pause, asked))
-            seen = await self._tried(url, fetch)
+            seen, result = await self._tried(url, kind, fetch, known)
+        self._counts.probes[kind, result] += 1
         return seen
 
-    async def _tried(self, url: str, fetch: Fetch) -> Evidence:
-        """Fetch once; what does not return in time is left behind, even if it heeds no cancellation."""
-        task = asyncio.get_running_loop().create_task(self._fetched(url, fetch))
+    async def _tried(self, url: str, kind: str, fetch: Fetch, known: Evidence | None) -> tuple[Evidence, str]:
+        """Fetch once; give what was seen, and what that comes to."""
+        limits = self._document_limits if kind == RSL else self._limits
+        seen = await self._awaited(url, self._fetched(url, fetch, limits, known))
+        if known is not None and (again := revalidated(known, seen)) is not None:
+            return again, "revalidated"
+        return seen, "unreachable" if is_unreachable(seen) else "answered"
+
+    async def _awaited(self, url: str, fetched: Coroutine[object, object, Evidence]) -> Evidence:
+        """Wait for a fetch; what does not return in time is left behind, even if it heeds no cancellation."""
+        task = asyncio.get_running_loop().create_task(fetched)
         try:
             await asyncio.wait({task}, timeout=self._longest)
             if task.done() and not task.cancelled():
@@ -67,10 +113,10 @@ class Probe:
             task.cancel()
         return self._failure(url, error)
 
-    async def _fetched(self, url: str, fetch: Fetch) -> Evidence:
+    async def _fetched(self, url: str, fetch: Fetch, limits: Limits, known: Evidence | None) -> Evidence:
         """Fetch once; a fetch that breaks its contract is a bug of ours: logged, and unreachable."""
         try:
-            seen = await fetch(url, self._limits)
+            seen = await fetch(url, limits, known)
         except Exception as error:
             logger.exception("the fetch of %s raised, where it must give evidence of a failure", url)
             return self._failure(url, f"the fetch raised {type(error).__name__}")

@@ -1,18 +1,21 @@
 """Where evidence is kept from one crawl to the next.
 
-Rule of this file: the contract of a store, and which evidence of many counts; how it is kept stands in
+Rule of this file: the contract of a store, which evidence of many counts, and for how long; how it is kept stands in
 `stores/`.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from optout_middleware.evidence.freshness import is_unreachable
+from optout_middleware.evidence.freshness import is_unreachable, lifetime, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
+    from optout_middleware.evidence.freshness import Lifetimes
     from optout_middleware.terms import Evidence
 
 
@@ -54,3 +57,26 @@ def newest(evidence: Iterable[Evidence]) -> list[Evidence]:
             answers[seen.url] = seen
     picked = list(last.values())
     return picked + [seen for seen in answers.values() if last[seen.url] is not seen]
+
+
+def counting(items: Sequence[Evidence], lifetimes: Lifetimes) -> list[Evidence]:
+    """Give the newest evidence of one URL; where it is a failure, an answer that still counts too."""
+    last, *copies = newest(items)
+    oldest = last.fetched_at - timedelta(seconds=lifetimes.stale)
+    return [last, *(copy for copy in copies if copy.fetched_at >= oldest)]
+
+
+def remaining(items: Sequence[Evidence], key: str, lifetimes: Lifetimes, now: datetime) -> float:
+    """Give the seconds for which the newest evidence of one URL still holds; 0 or less = no more.
+
+    Args:
+        items: evidence of that URL.
+        key: what the end of the life is spread by, an origin or the URL of a document.
+        lifetimes: how long evidence holds.
+        now: the time, aware.
+    """
+    if not items:
+        return 0.0
+    last = newest(items)[0]
+    age = max((now - last.fetched_at).total_seconds(), 0.0)
+    return spread(lifetime(last, lifetimes), key, lifetimes) - age

@@ -1,6 +1,7 @@
 """Evidence in memory, for one crawl: bounded, gone afterwards.
 
-Rule of this file: what counts of each location is kept, no history; the origin unused for longest goes first.
+Rule of this file: what counts of each location is kept, no history; the origin or document unused for longest goes
+first.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from optout_middleware.evidence.locations import location_of
+from optout_middleware.evidence.locations import name_of
 from optout_middleware.evidence.store import newest
+from optout_middleware.policy import LOCATIONS
 from optout_middleware.terms import OptOutError
 from optout_middleware.urls import origin_of
 
@@ -41,25 +43,34 @@ class MemoryStore:
 
     async def load(self, origin: str) -> list[Evidence]:
         """Give what counts of each location of an origin."""
-        if origin not in self._kept:
-            return []
-        self._kept.move_to_end(origin)
-        return [seen for seen in self._kept[origin] if location_of(seen.url)]
+        return [seen for seen in self._used(origin) if name_of(seen.url) in LOCATIONS]
 
     async def load_document(self, url: str) -> list[Evidence]:
         """Give what counts of a document."""
-        return [seen for seen in self._kept.get(origin_of(url) or "", ()) if seen.url == url]
+        return [seen for seen in self._used(url) if seen.url == url]
 
     async def save(self, batch: Sequence[Evidence]) -> None:
-        """Keep evidence; where it grows beyond `max_bytes`, the origins unused for longest are given up."""
+        """Keep evidence; where it grows beyond `max_bytes`, what was unused for longest is given up.
+
+        Raises:
+            ValueError: evidence whose `url` is not an http(s) URL.
+        """
         for seen in batch:
-            origin = origin_of(seen.url) or ""
-            before = self._kept.pop(origin, [])
-            kept = self._kept[origin] = newest([*before, seen])
+            origin = origin_of(seen.url)
+            if origin is None:
+                raise ValueError(f"{seen.url} is not an http(s) URL")
+            key = origin if name_of(seen.url) in LOCATIONS else seen.url  # a document may be called as an origin is
+            before = self._kept.pop(key, [])
+            kept = self._kept[key] = newest([*before, seen])
             self._bytes += sum(map(_size, kept)) - sum(map(_size, before))
         while self._bytes > self._max_bytes and self._kept:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= sum(map(_size, gone))
+
+    def _used(self, key: str) -> list[Evidence]:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key, [])
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.evidence.freshness import is_unreachable
-from optout_middleware.evidence.locations import location_of, location_url
+from optout_middleware.evidence.locations import location_url, name_of
 from optout_middleware.evidence.store import newest
 from optout_middleware.policy import LOCATIONS
 from optout_middleware.terms import Evidence, OptOutError
@@ -33,7 +33,7 @@ from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 SCHEMA_VERSION = 1
 _SCHEMA = (
@@ -71,7 +71,10 @@ _SAVE_SEEN = """INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
         last_seen = max(last_seen, excluded.last_seen)"""
 # With max() the other columns come from the row that has the maximum (SQLite, "Bare columns in an aggregate query").
 _LOAD = """SELECT location, status, headers, final_url, error, truncated, hops, from_cache, at, sha256, zlib, bytes
-    FROM (SELECT *, max(last_seen) AS at FROM seen WHERE origin = ? GROUP BY location, answer)
+    FROM (
+        SELECT *, max(last_seen) AS at FROM seen
+        WHERE origin = ? AND location IN (SELECT value FROM json_each(?)) GROUP BY location, answer
+    )
     JOIN body USING (sha256)"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _WORTH_COMPRESSING = 512  # octets
@@ -118,11 +121,7 @@ class SqliteStore:
         Raises:
             OptOutError: the file cannot be read, is damaged, or an earlier write failed.
         """
-        self._raise_failure()
-        with self._told("read"):
-            rows = self._db.execute(_LOAD, (origin,)).fetchall()
-            found = [_evidence(origin, row) for row in rows if row[0] in LOCATIONS]  # others: documents
-        return newest([*found, *(seen for seen in self._waiting.get(origin, ()) if location_of(seen.url))])
+        return self._load(origin, LOCATIONS)
 
     async def load_document(self, url: str) -> list[Evidence]:
         """Give what counts of a document; what waits to be written counts too.
@@ -130,12 +129,14 @@ class SqliteStore:
         Raises:
             OptOutError: the file cannot be read, is damaged, or an earlier write failed.
         """
+        return self._load(origin_of(url) or "", [name_of(url)])
+
+    def _load(self, origin: str, names: Collection[str]) -> list[Evidence]:
         self._raise_failure()
-        origin = origin_of(url) or ""
         with self._told("read"):
-            rows = self._db.execute(_LOAD, (origin,)).fetchall()
-            found = [_evidence(origin, row) for row in rows if row[0] == url]
-        return newest([*found, *(seen for seen in self._waiting.get(origin, ()) if seen.url == url)])
+            rows = self._db.execute(_LOAD, (origin, json.dumps(list(names)))).fetchall()
+            found = [_evidence(origin, row) for row in rows]
+        return newest([*found, *(seen for seen in self._waiting.get(origin, ()) if name_of(seen.url) in names)])
 
     async def save(self, batch: Sequence[Evidence]) -> None:
         """Keep evidence of locations and documents; written within a second, or with `flush` or `close`.
@@ -295,7 +296,7 @@ def _seen_row(seen: Evidence) -> tuple[Any, ...]:
     at = (seen.fetched_at - _EPOCH) // timedelta(microseconds=1)
     return (
         origin_of(seen.url),
-        location_of(seen.url) or seen.url,
+        name_of(seen.url),
         hashlib.sha256(json.dumps(told).encode()).digest()[:16],
         bytes.fromhex(seen.sha256),
         seen.status,
