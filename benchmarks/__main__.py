@@ -17,11 +17,11 @@ from benchmarks import crawl, decide, linear, memory, read
 from benchmarks.report import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from benchmarks.report import Table
 
-BENCHMARKS: Mapping[str, Callable[[Options], Sequence[Table]]] = {
+BENCHMARKS: Mapping[str, Callable[[Options], Iterable[Table]]] = {
     "crawl": crawl.run,
     "memory": memory.run,
     "decide": decide.run,

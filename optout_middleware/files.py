@@ -30,6 +30,7 @@ class State:
     """How a location stands."""
 
     READ = "read"
+    STALE = "stale copy"  # read, of an origin that is unreachable now
     ABSENT = "absent"  # 404, 410: says nothing
     UNAVAILABLE = "unavailable"  # other 4xx, too many redirects: says nothing, noted
     UNREACHABLE = "unreachable"  # 429, 5xx, 304 (which has no body), no response, or a response that is not whole
@@ -47,10 +48,16 @@ class File(NamedTuple):
     kept: bytes
     note: str
 
+    @property
+    def is_read(self) -> bool:
+        """Whether there is a body that answers."""
+        return self.state in (State.READ, State.STALE)
+
 
 # Location, state, status, microseconds, SHA-256, lengths of the URL of a document, error, note and what is kept.
 _HEAD = struct.Struct("<BBHq32sHHHI")
-_STATES = (State.READ, State.ABSENT, State.UNAVAILABLE, State.UNREACHABLE)
+_STATUSES = range(1, 65_536)  # a status that does not fit is none of HTTP's
+_STATES = (State.READ, State.STALE, State.ABSENT, State.UNAVAILABLE, State.UNREACHABLE)
 _LOCATION_NAMES = (*LOCATIONS, RSL)
 _LOCATION_OF = {path: name for name, path in LOCATIONS.items()}
 _KEEP = {location: keep for signal in SIGNALS for location, keep in signal.keep.items()}
@@ -62,57 +69,76 @@ def location_of(url: str) -> str | None:
     return _LOCATION_OF.get(canonical_path(url))
 
 
-def rank(item: Evidence) -> tuple[datetime, bool, str]:
-    """Order evidence of one URL whatever order it comes in: by time, then an answer before a failure, then by hash."""
-    return item.fetched_at, state_of(item) == State.READ, item.sha256
+def rank(item: Evidence) -> tuple[object, ...]:
+    """Order evidence of one URL whatever order it comes in: by time, an answer before a failure, then by content."""
+    content = (item.status or 0, item.sha256, item.headers, item.final_url, item.error or "", item.truncated)
+    return item.fetched_at, state_of(item) == State.READ, content
 
 
 def state_of(item: Evidence) -> str:
     """Tell how a location stands by its status; a 3xx ends too many redirects (RFC 9309 section 2.3.1.2)."""
     status = item.status
-    incomplete = item.error is not None or (item.truncated and len(item.body) < robots_txt.LIMIT)
     if status is None or status in (304, 429) or not 200 <= status < 500:  # noqa: PLR2004 - HTTP status classes
         return State.UNREACHABLE
     if status < 300:  # noqa: PLR2004
-        return State.UNREACHABLE if incomplete else State.READ
+        return State.READ if _is_whole(item) else State.UNREACHABLE
     return State.ABSENT if status in (404, 410) else State.UNAVAILABLE
 
 
-def current(items: Sequence[Evidence]) -> tuple[Evidence, str]:
-    """Give the evidence of a location that counts, with a note: the latest, or a copy while that is unreachable."""
+def _is_whole(item: Evidence) -> bool:
+    """Tell whether a body is whole; of robots.txt the first 500 KiB are enough (RFC 9309 section 2.5)."""
+    if item.error is not None or item.status == 206:  # noqa: PLR2004 - partial content
+        return False
+    enough = location_of(item.url) == "robots.txt" and len(item.body) >= robots_txt.LIMIT
+    return not item.truncated or enough
+
+
+def current(items: Sequence[Evidence]) -> tuple[Evidence, str, str]:
+    """Give the evidence of a location that counts, how it stands, and a note.
+
+    That is the latest, or a copy while the latest is unreachable. Two different answers of one moment are no answer.
+    """
     latest = max(items, key=rank)
-    if state_of(latest) == State.UNREACHABLE:
+    state = state_of(latest)
+    same = [item for item in items if item.fetched_at == latest.fetched_at]
+    answers = {(state_of(item), item.sha256) for item in same if state_of(item) != State.UNREACHABLE}
+    if len(answers) > 1 or (answers and state != State.READ and any(state_of(i) == State.UNREACHABLE for i in same)):
+        return latest, State.UNREACHABLE, "different answers of one moment"
+    if state == State.UNREACHABLE:
         failure = latest.error or (f"status {latest.status}" if latest.status else "no response")
         copies = [
             item for item in items if state_of(item) == State.READ and latest.fetched_at - item.fetched_at <= STALE
         ]
         if copies:
-            return max(copies, key=rank), f"stale copy, since the origin is unreachable: {failure}"
-        return latest, failure
-    if state_of(latest) == State.UNAVAILABLE:
-        return latest, f"status {latest.status}"
-    return latest, "cut at a size limit" if latest.truncated else ""
+            return max(copies, key=rank), State.STALE, f"stale copy, since the origin is unreachable: {failure}"
+        return latest, state, failure
+    if state == State.UNAVAILABLE:
+        return latest, state, f"status {latest.status}"
+    return latest, state, "cut at a size limit" if latest.truncated else ""
 
 
-def pack(location: str, item: Evidence, note: str, policy: Policy) -> bytes:
+def pack(location: str, item: Evidence, state: str, note: str, policy: Policy) -> bytes:
     """Give one location in compact form; `opened` reads one or several after another."""
-    state = state_of(item)
     kept = url = b""
+    is_read = state in (State.READ, State.STALE)
     if location == RSL:
-        url = item.url.encode()
-        kept = robots_txt.packed(item.body) if state == State.READ else b""
-    elif state == State.READ:
-        if location == "robots.txt":
-            kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy))
-        else:
-            kept = _KEEP[location](item)
-    error, remark = (item.error or "").encode()[:500], note.encode()[:500]
+        url = _octets(item.url)
+        kept = robots_txt.packed(item.body) if is_read else b""
+    elif is_read and location == "robots.txt":
+        kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy))
+    elif is_read:
+        kept = _KEEP[location](item)
+    error, remark = _octets(item.error or "")[:500], _octets(note)[:500]
     microseconds = (item.fetched_at - _EPOCH) // timedelta(microseconds=1)
     head = _HEAD.pack(
-        _LOCATION_NAMES.index(location), _STATES.index(state), item.status or 0, microseconds,
-        bytes.fromhex(item.sha256), len(url), len(error), len(remark), len(kept),
+        _LOCATION_NAMES.index(location), _STATES.index(state), item.status if item.status in _STATUSES else 0,
+        microseconds, bytes.fromhex(item.sha256), len(url), len(error), len(remark), len(kept),
     )  # fmt: skip
     return head + url + error + remark + kept
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=1024)  # a pure function; the sites in use are open, all others cost their packed bytes only

@@ -51,6 +51,7 @@ FINDINGS: Mapping[str, Finding] = {
         PENDING, PENDING, "robots.txt is unreachable (5xx, 429, network)", WaitsFor.PROBE, overridable=False,
     ),
     "unavailable": Finding(ALLOW, ALLOW, "a location is unavailable (4xx but 404 and 410), or closed by robots.txt"),
+    "odd-file": Finding(ALLOW, ALLOW, "a file is odd in a way that its specification reads past"),
     "unreachable": Finding(PENDING, ALLOW, "a location other than robots.txt is unreachable", WaitsFor.PROBE),
     "malformed-refusal": Finding(DENY, ALLOW, "malformed text that plainly tries to refuse"),
     "training-consensus": Finding(DENY, ALLOW, "training crawlers of others are refused, nothing is said to us"),

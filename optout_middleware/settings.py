@@ -220,6 +220,10 @@ SETTINGS: tuple[Setting, ...] = (
         "OPTOUT_PROBE_BACK_OFF", (1.0, 4.0), "seconds before each further try of a probe; empty = one try",
         _back_off,
     ),
+    Setting(
+        "OPTOUT_PRIVATE_DOCUMENTS", False, "whether licence documents may stand on addresses that are not public",
+        _boolean,
+    ),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _SHORT_NAMES = [name.removeprefix(PREFIX) for name in _BY_NAME]  # the prefix would make all of them alike
@@ -246,6 +250,7 @@ class Settings:
     max_sites: int
     probe_timeout: float
     probe_back_off: tuple[float, ...]
+    private_documents: bool
 
     @classmethod
     def read(cls, get: Callable[[str], Any]) -> Settings:

@@ -60,7 +60,9 @@ def findings(decision: Decision) -> list[str]:
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in VECTORS])
 def test_vector(row: dict[str, Any], profile: str) -> None:
     """Outcome, fetching, findings and what is waited for are as the row says, in both profiles."""
-    seen = [evidence(given["location"], **{k: v for k, v in given.items() if k != "location"}) for given in row["input"]]
+    seen = [
+        evidence(given["location"], **{k: v for k, v in given.items() if k != "location"}) for given in row["input"]
+    ]
     made = decide(PAGE, seen, policy(profile, usage=Usage(row.get("usage", "train-ai"))))
     assert {
         "outcome": made.outcome.value,
@@ -70,7 +72,6 @@ def test_vector(row: dict[str, Any], profile: str) -> None:
     } == row["expected"][profile]
 
 
-@pytest.mark.xfail(strict=True, reason="notes of robots.txt as a whole stand in no decision that allows")
 def test_r32_records_that_robots_is_no_plain_text() -> None:
     """R32: HTML in place of robots.txt forbids nothing, and the record says what it was."""
     made = decide(PAGE, [robots("<!doctype html><title>x</title>"), tdmrep()], policy())
@@ -293,21 +294,18 @@ def test_site_mistakes() -> None:
         site.decide(PAGE, at=datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake itself
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="a naive `at` is compared before it is checked")
 def test_decide_tells_of_a_naive_date() -> None:
     """The same mistake is told the same way by `decide`."""
     with pytest.raises(ValueError, match="has no time zone"):
         decide(PAGE, [robots()], policy(), at=datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake itself
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="a claim with a finding that is none ends in a KeyError")
 def test_claim_of_an_unknown_finding_is_told() -> None:
     """A slip in the name of a finding is one line that names the choices."""
     with pytest.raises(ValueError, match="register-strong"):
         decide(PAGE, [robots()], policy(), claims=[Claim("register-stronk", "S", "R1", "x")])
 
 
-@pytest.mark.xfail(strict=True, reason="Site.may_fetch answers about URLs of other origins by its own rules")
 def test_may_fetch_is_asked_about_its_own_urls() -> None:
     """A URL of another origin is not answered by this site's rules."""
     site = Site.read([robots("User-agent: *\nAllow: /\n")], policy())

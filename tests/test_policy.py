@@ -20,6 +20,7 @@ TABLE = {
     "condition": (DENY, DENY, None, True),
     "robots-unreachable": (PENDING, PENDING, WaitsFor.PROBE, False),
     "unavailable": (ALLOW, ALLOW, None, True),
+    "odd-file": (ALLOW, ALLOW, None, True),
     "unreachable": (PENDING, ALLOW, WaitsFor.PROBE, True),
     "malformed-refusal": (DENY, ALLOW, None, True),
     "training-consensus": (DENY, ALLOW, None, True),
@@ -44,9 +45,7 @@ def policy(**values: Any) -> Policy:
 
 def test_table_is_the_house_table() -> None:
     """Every row, in both profiles; a row that is new or changed shows up here."""
-    rows = {
-        name: (row.precautionary, row.literal, row.waits_for, row.overridable) for name, row in FINDINGS.items()
-    }
+    rows = {name: (row.precautionary, row.literal, row.waits_for, row.overridable) for name, row in FINDINGS.items()}
     assert rows == TABLE
     assert all(row.meaning for row in FINDINGS.values())
 
@@ -100,7 +99,10 @@ def test_plain_answers_are_not_overridden(finding: str, outcome: Outcome) -> Non
         ({"findings": {"noarchive": {"outcome": "deny", "by": " ", "reason": "b"}}}, "has no 'by'"),
         ({"findings": {"noarchive": {"outcome": "deny", "by": "A", "reason": ""}}}, "has no 'reason'"),
         ({"findings": {"noarchive": {"outcome": "deny", "by": "A", "reason": 7}}}, "has no 'reason'"),
-        ({"findings": {"noarchive": {"outcome": "no", "by": "A", "reason": "b"}}}, "choose one of allow, pending, deny"),
+        (
+            {"findings": {"noarchive": {"outcome": "no", "by": "A", "reason": "b"}}},
+            "choose one of allow, pending, deny",
+        ),
         ({"locations": ("robots.txt", "ai.text")}, "location 'ai.text' is unknown"),
         ({"locations": ("tdmrep.json",)}, "locations leave out robots.txt"),
         ({"locations": "robots.txt"}, "give a list of names"),

@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 
 def test_words_are_their_text() -> None:
     """A word compares, prints and formats as the text of the specification."""
-    assert Usage.TRAIN_AI == "train-ai"
+    assert "train-ai" in set(Usage)
     assert f"{Outcome.DENY} {Preference.UNKNOWN!s}" == "deny unknown"
     assert [word.value for word in Usage] == ["train-ai", "ai-use", "search", "tdm"]
 
@@ -144,7 +144,17 @@ def test_to_dict_is_json() -> None:
     reason = Reason("refusal", Outcome.DENY, None, said, "robots.txt", source, "a note")
     waits = Reason("unreachable", Outcome.PENDING, WaitsFor.PROBE, None, "tdmrep.json")
     decision = Decision(
-        "http://h.example/", Outcome.DENY, False, None, ("pay",), (reason, waits), (said,), (source,), (licence(),), SEEN, "f" * 64
+        "http://h.example/",
+        Outcome.DENY,
+        False,
+        None,
+        ("pay",),
+        (reason, waits),
+        (said,),
+        (source,),
+        (licence(),),
+        SEEN,
+        "f" * 64,
     )
     shown = json.loads(json.dumps(decision.to_dict()))
     assert shown["reasons"][0] == {

@@ -16,12 +16,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from optout_middleware.decide import RULES_VERSION, named_by, strictest_of
+from optout_middleware.decide import RULES_VERSION, Site, decide, named_by, strictest_of
+from optout_middleware.evidence.directory_fetch import DirectoryFetch
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
+from optout_middleware.evidence.locations import location_url
 from optout_middleware.evidence.requests_fetch import RequestsFetch
 from optout_middleware.evidence.stores.memory import MemoryStore
-from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, Policy, Profile
+from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, LOCATIONS, Policy, Profile
 from optout_middleware.settings import default_user_agent
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome, Usage, strictest
 from optout_middleware.urls import origin_of
@@ -66,6 +68,12 @@ def add_to(commands: Any) -> None:
         default="robots.txt,tdmrep.json",
         help=f"what is looked at: all, or names with commas out of {', '.join(ALL_LOCATIONS)} (default: %(default)s)",
     )
+    parser.add_argument(
+        "--from-dir",
+        metavar="DIR",
+        help="read saved files instead of the network: DIR/HOST/PATH or DIR/PATH, headers beside them in FILE.headers; "
+        "what was not saved counts as 404",
+    )
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds for each probe (default: %(default)g)")
     parser.set_defaults(run=run)
 
@@ -78,7 +86,10 @@ def run(chosen: argparse.Namespace) -> int:
         if origin_of(url) is None:
             raise OptOutError(f"{url} is not an absolute http or https URL: write it like https://news.example/page")
     outcomes = []
-    for decision, evidence in asyncio.run(_check(chosen.urls, policy, Limits(timeout=chosen.timeout))):
+    limits = Limits(timeout=chosen.timeout)
+    saved = chosen.from_dir
+    checked = _saved(chosen.urls, policy, limits, saved) if saved else _check(chosen.urls, policy, limits)
+    for decision, evidence in asyncio.run(checked):
         outcomes.append(decision.outcome)
         if chosen.json:
             page = evidence.source.to_dict() if evidence else None
@@ -96,6 +107,25 @@ async def _check(urls: Sequence[str], policy: Policy, limits: Limits) -> list[tu
         return [await _resolve(url, gather, fetch, limits, policy) for url in urls]
     finally:
         await gather.close()
+
+
+async def _saved(
+    urls: Sequence[str], policy: Policy, limits: Limits, directory: str
+) -> list[tuple[Decision, Evidence | None]]:
+    """Decide from saved files; they are as old as they are, so none is too old."""
+    fetch = DirectoryFetch(directory)
+    whole = replace(limits, max_bytes=_PAGE_LIMIT)
+    found: list[tuple[Decision, Evidence | None]] = []
+    for url in urls:
+        origin = origin_of(url) or ""
+        files = [await fetch(location_url(origin, name), whole) for name in policy.locations if name in LOCATIONS]
+        page = await fetch(url, whole)
+        site = Site.read(files, policy)
+        named = (*site.named(), *named_by(page, policy))
+        documents = [await fetch(document, whole) for document in named]
+        decision = decide(url, [*files, page, *documents], policy)
+        found.append((decision, page if decision.may_fetch else None))
+    return found
 
 
 def _now() -> datetime:

@@ -184,6 +184,7 @@ class OptOut:
             back_off=settings.probe_back_off,
             max_sites=settings.max_sites,
             on_robots=self._send_robots_parsed,
+            private_documents=settings.private_documents,
         )
         logger.info("opt-out audit log: %s", self.record.where)
         if settings.dry_run:

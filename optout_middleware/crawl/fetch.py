@@ -1,12 +1,13 @@
 """A `Fetch` on Scrapy's engine: a probe waits its turn in the page's download slot and goes through the page's proxy.
 
-Rule of this file: a probe carries our User-Agent and nothing else that a project, a spider or a middleware would put
-into a request: no cookie, no credential, no further header. It follows redirects itself, so that each hop is seen with
-its headers. Whatever goes wrong is evidence (`status` None), never an exception.
+Rule of this file: a probe carries our User-Agent, the validators of what we have, and nothing that a project, a spider
+or a middleware would put into a request: no cookie, no credential, no further header. It follows redirects itself, so
+that each hop is seen with its headers. Whatever goes wrong is evidence (`status` None), never an exception.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from scrapy.http import Headers
 from scrapy.http.request import NO_CALLBACK
 from w3lib.url import safe_url_string
 
+from optout_middleware.evidence.public_addresses import refusal, refusal_of
+from optout_middleware.evidence.revalidation import conditions
 from optout_middleware.terms import Evidence, Hop
-from optout_middleware.urls import origin_of
+from optout_middleware.urls import host_of, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,6 +39,10 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # A file that is longer than a probe reads is cut there, unless it says that it is this many times longer.
 _FAR_TOO_LONG = 16
 _LONGEST_ERROR = 300
+
+
+class _NotPublicError(Exception):
+    """What is asked, or what answered, does not stand on a public address."""
 
 
 class EngineFetch:
@@ -55,12 +62,20 @@ class EngineFetch:
         self._proxy_authorization = page.headers.get(b"Proxy-Authorization")
         self._mark = mark
 
-    async def __call__(self, url: str, limits: Limits) -> Evidence:
-        """Fetch a URL within the limits; see `optout_middleware.evidence.fetch.Fetch`."""
+    async def __call__(self, url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
+        """Fetch a URL within the limits; see `optout_middleware.evidence.fetch.Fetch`.
+
+        Where only public addresses are asked: without a proxy the address that answered is looked at too, and what it
+        answered is not used; with one, names that this machine cannot resolve are the proxy's to resolve.
+        """
         link, hops, deadline = url, list[Hop](), time.monotonic() + limits.timeout
         while True:
             try:
-                response = await self._downloaded(link, limits, deadline)
+                if limits.public_only:
+                    await _check_public(link, deadline)
+                response = await self._downloaded(link, limits, deadline, {} if hops else conditions(known))
+                if limits.public_only:
+                    _check_peer(response)
             except Exception as error:  # noqa: BLE001 - a download handler or middleware may raise anything
                 return Evidence(url, None, (), b"", _now(), final_url=link, error=_line(error), hops=hops)
             location = response.headers.get(b"Location")
@@ -74,12 +89,12 @@ class EngineFetch:
             hops.append(Hop(link, response.status, _texts(response.headers)))
             link = target
 
-    async def _downloaded(self, url: str, limits: Limits, deadline: float) -> Response:
+    async def _downloaded(self, url: str, limits: Limits, deadline: float, conditional: Mapping[str, str]) -> Response:
         """Download one link; a file that is too long for the limits is asked for again and cut."""
         try:
-            return await self._crawler.engine.download_async(self._probe(url, deadline, limits.max_bytes))
+            return await self._crawler.engine.download_async(self._probe(url, deadline, limits.max_bytes, conditional))
         except DownloadCancelledError:
-            probe = self._probe(url, deadline, limits.max_bytes * _FAR_TOO_LONG)
+            probe = self._probe(url, deadline, limits.max_bytes * _FAR_TOO_LONG, conditional)
         received = 0
 
         def cut(data: bytes, request: Request) -> None:
@@ -96,7 +111,7 @@ class EngineFetch:
         finally:
             self._crawler.signals.disconnect(cut, signals.bytes_received)
 
-    def _probe(self, url: str, deadline: float, max_bytes: int) -> Request:
+    def _probe(self, url: str, deadline: float, max_bytes: int, conditional: Mapping[str, str]) -> Request:
         meta: dict[str, Any] = {
             **self._way,
             MARK: self._mark,
@@ -113,13 +128,18 @@ class EngineFetch:
         }
         probe = Request(url, callback=NO_CALLBACK, meta=meta)
         probe.headers = _ProbeHeaders({"User-Agent": self._user_agent})
+        for name, value in conditional.items():  # in Latin-1, as `Evidence` has them
+            Headers.__setitem__(probe.headers, name, value.encode("latin-1"))
         if self._proxy_authorization:
             probe.headers["Proxy-Authorization"] = self._proxy_authorization
         return probe
 
 
 class _ProbeHeaders(Headers):
-    """Headers that take no other names than a probe carries, whatever middlewares put in; User-Agent is set once."""
+    """Headers that take no other names than a probe carries, whatever middlewares put in; User-Agent is set once.
+
+    Those that ask about what we have are put in past this.
+    """
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         if self._takes(self.normkey(key)):
@@ -157,6 +177,23 @@ def _seen(url: str, response: Response, limits: Limits, hops: list[Hop], *, erro
     )
 
 
+async def _check_public(url: str, deadline: float) -> None:
+    """Raise where a host resolves to an address that is not public; the resolver may block, so in a thread."""
+    resolving = asyncio.get_running_loop().run_in_executor(None, refusal, url)
+    if refused := await asyncio.wait_for(resolving, max(deadline - time.monotonic(), 0.001)):
+        raise _NotPublicError(refused)
+
+
+def _check_peer(response: Response) -> None:
+    """Raise where the address that answered is not public, or not known; that of a proxy is the operator's own."""
+    if response.request is not None and response.request.meta.get("proxy"):
+        return
+    if response.ip_address is None:
+        raise _NotPublicError("what answered is not known, and so is not a public address")
+    if refused := refusal_of(host_of(response.url), [response.ip_address]):
+        raise _NotPublicError(refused)
+
+
 def _texts(headers: Headers) -> tuple[tuple[str, str], ...]:
     """Give header fields as `Evidence` has them: lower-case names, Latin-1 text."""
     return tuple(
@@ -171,4 +208,5 @@ def _now() -> datetime:
 
 
 def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]
+    name = "" if isinstance(error, _NotPublicError) else f"{type(error).__name__}: "
+    return f"{name}{' '.join(str(error).split())}"[:_LONGEST_ERROR]

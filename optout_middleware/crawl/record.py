@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
 
-    from optout_middleware.evidence.gather import Counts
+    from optout_middleware.evidence.probe import Counts
     from optout_middleware.settings import Settings
     from optout_middleware.terms import Decision
 
@@ -50,7 +50,11 @@ STATS: Mapping[str, str] = {
     **{
         f"optout/probe/{location}/{result}": f"probes of {location} that {meaning}"
         for location in ALL_LOCATIONS
-        for result, meaning in (("answered", "got an answer"), ("unreachable", "got none after all tries"))
+        for result, meaning in (
+            ("answered", "got an answer"),
+            ("revalidated", "were told that nothing has changed"),
+            ("unreachable", "got no answer after all tries"),
+        )
     },
     "optout/audit/lines": "lines written to the audit log",
     "optout/pending_urls": "URLs in the list of pending URLs",
@@ -91,11 +95,6 @@ class Record:
         self.share = Share() if settings.dry_run else None
         self._alarm = Alarm()
         self._pending = _PendingUrls(self._log)
-
-    @property
-    def run(self) -> str:
-        """The id of the run."""
-        return self._log.run
 
     @property
     def where(self) -> str:

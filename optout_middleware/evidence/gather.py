@@ -6,34 +6,31 @@ stands one compact `Site` for each origin; bytes are the store's. Whatever goes 
 not allow, or in an error.
 
 Two flights for each origin, each shared by all who wait for it: the first looks into the store and at
-robots.txt, the second at the other locations. A flight is a task of its own, so that who gives up waiting
-ends nobody else's.
+robots.txt, the second at the other locations. One for each document, whoever names it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections import OrderedDict
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.decide import Site
 from optout_middleware.evidence.fetch import Limits
-from optout_middleware.evidence.freshness import Lifetimes, is_unreachable, lifetime, spread
+from optout_middleware.evidence.flights import Flights
+from optout_middleware.evidence.freshness import Lifetimes, is_unreachable
 from optout_middleware.evidence.locations import location_of, location_url
-from optout_middleware.evidence.probe import Probe
-from optout_middleware.evidence.store import newest
-from optout_middleware.files import State, state_of
+from optout_middleware.evidence.probe import Counts, Probe
+from optout_middleware.evidence.store import counting, remaining
 from optout_middleware.policy import FALLBACKS, LOCATIONS, RSL
 from optout_middleware.terms import OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from optout_middleware.evidence.fetch import Fetch
@@ -41,10 +38,7 @@ if TYPE_CHECKING:
     from optout_middleware.policy import Policy
     from optout_middleware.terms import Evidence
 
-logger = logging.getLogger(__name__)
-
 ROBOTS = "robots.txt"
-_ROUNDS = 3  # the locations, what stands in for one that is missing, and once more in case that names something
 _SHORTEST_HEAD = len("http://h")
 
 
@@ -65,22 +59,6 @@ class _Look(NamedTuple):
     missing: tuple[str, ...]
 
 
-@dataclass
-class Counts:
-    """What was asked of whom.
-
-    Fields:
-        memory: sites answered from memory.
-        store: origins whose robots.txt was fresh in the store.
-        probes: (location, "answered" or "unreachable") -> probes, each counted once however often it was
-            tried.
-    """
-
-    memory: int = 0
-    store: int = 0
-    probes: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
 class Gather:
     """Gives the `Site` of a URL's origin.
 
@@ -97,6 +75,7 @@ class Gather:
         monotonic: seconds on a clock that is never set.
         sleep: waits for seconds.
         on_robots: awaited with the evidence of each robots.txt that a probe got an answer for.
+        private_documents: whether documents that a site or page names may stand on addresses that are not public.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected stands here once, with its default
@@ -113,6 +92,7 @@ class Gather:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         on_robots: Callable[[Evidence], Awaitable[None]] | None = None,
+        private_documents: bool = False,
     ) -> None:
         if max_sites < 1:
             raise OptOutError(f"max_sites is {max_sites}: give a number above 0")
@@ -121,13 +101,17 @@ class Gather:
         self._files = tuple(name for name in policy.locations if name in LOCATIONS)
         self._store = store
         self._lifetimes = lifetimes or Lifetimes()
-        self._probe = Probe(limits or Limits(), back_off, margin=margin, now=now, sleep=sleep)
+        self._probe = Probe(
+            self.counts, limits or Limits(), back_off,
+            margin=margin, now=now, sleep=sleep, private_documents=private_documents,
+        )  # fmt: skip
         self._max_sites = max_sites
         self._now, self._monotonic = now, monotonic
         self._on_robots = on_robots
         self._sites: OrderedDict[str, _Known] = OrderedDict()
-        self._flights: dict[tuple[str, bool], asyncio.Task[_Look]] = {}
-        self._closed = False
+        self._firsts: Flights[_Look] = Flights()
+        self._seconds: Flights[_Look] = Flights()
+        self._documents: Flights[list[Evidence]] = Flights()
 
     def known(self, url: str) -> Site | None:
         """Give the site of a URL if it is in memory, fresh, and says enough to decide about this URL."""
@@ -165,86 +149,61 @@ class Gather:
         origin = origin_of(url)
         if origin is None:
             raise ValueError(f"{url} is not an http(s) URL")
-        look = await self._shared((origin, False), partial(self._first, origin, fetch))
+        look = await self._firsts.shared(origin, partial(self._first, origin, fetch))
         if look is None:
             return Site.unseen(origin, self._policy)
         if not look.missing or self._settled(look.site, url):
             return look.site
         if self._is_whole(origin):  # while this one waited for its turn, the second flight of another landed
             return self._sites[origin].site
-        rest = await self._shared((origin, True), partial(self._second, origin, fetch, look))
+        rest = await self._seconds.shared(origin, partial(self._second, origin, fetch, look))
         return look.site if rest is None else rest.site
 
     async def close(self) -> None:
         """End the probes under way, write and close the store."""
-        self._closed = True
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        if flights:
-            await asyncio.wait(flights)
+        await asyncio.gather(self._firsts.close(), self._seconds.close(), self._documents.close())
         await self._store.close()
 
     def _settled(self, site: Site, url: str) -> bool:
         """Tell whether robots.txt alone settles a URL: no other location can then change the decision."""
         return not site.may_fetch(url) or site.decide(url, at=self._now()).outcome is Outcome.DENY
 
-    async def _shared(
-        self, key: tuple[str, bool], start: Callable[[], Coroutine[object, object, _Look]]
-    ) -> _Look | None:
-        """Wait for the flight of that key, starting it if there is none; None = it was ended by `close`.
-
-        `asyncio.wait` neither cancels the flight with a waiter nor mistakes an ended flight for an ended
-        waiter.
-        """
-        flight = self._flights.get(key)
-        if flight is None:
-            if self._closed:
-                return None
-            flight = self._flights[key] = asyncio.get_running_loop().create_task(start())
-            flight.add_done_callback(partial(self._landed, key))
-        await asyncio.wait({flight})
-        return None if flight.cancelled() else flight.result()
-
-    def _landed(self, key: tuple[str, bool], flight: asyncio.Task[_Look]) -> None:
-        del self._flights[key]
-        if not flight.cancelled() and (error := flight.exception()) is not None:
-            # Those who wait are told too; by now there may be none.
-            logger.error("looking at the locations of %s failed: %s", key[0], error)
-
     async def _first(self, origin: str, fetch: Fetch) -> _Look:
         """Look into the store and, where its robots.txt is not fresh, at that."""
-        now = self._now()
         seen: dict[str, list[Evidence]] = {}
-        for item in await self._store.load(origin):
-            if item.fetched_at <= now:  # else a clock went wrong, and a decision would pass it over
-                seen.setdefault(location_of(item.url) or "", []).append(item)
+        for item in self._past(await self._store.load(origin)):
+            seen.setdefault(location_of(item.url) or "", []).append(item)
         if self._remaining(origin, seen.get(ROBOTS, ())) > 0:
             self.counts.store += 1
         else:
-            probed = await self._probed(location_url(origin, ROBOTS), ROBOTS, fetch)
+            seen[ROBOTS] = before = seen.get(ROBOTS, [])
+            probed = await self._probe(location_url(origin, ROBOTS), ROBOTS, fetch, before)
             await self._store.save([probed])
             if self._on_robots is not None and not is_unreachable(probed):
                 await self._on_robots(probed)
-            seen[ROBOTS] = [*seen.get(ROBOTS, ()), probed]
+            before.append(probed)
         if RSL in self._policy.locations:
-            for url in Site.read(self._counting(seen[ROBOTS]), self._policy).named():
-                kept = await self._store.load_document(url)
-                seen[url] = [item for item in kept if item.fetched_at <= now]
+            for url in Site.read(counting(seen[ROBOTS], self._lifetimes), self._policy).named():
+                seen[url] = self._past(await self._store.load_document(url))
         return self._looked(origin, seen)
 
     async def _second(self, origin: str, fetch: Fetch, look: _Look) -> _Look:
         """Look at what is still to look at, all at once; then at what stands in for what is missing there."""
-        for _ in range(_ROUNDS):
-            if not look.missing:
-                break
-            probes = (self._probed(_url_of(origin, name), _kind_of(name), fetch) for name in look.missing)
-            probed = await asyncio.gather(*probes)
-            await self._store.save(probed)
-            found = zip(look.missing, probed, strict=True)
-            seen = {**look.seen, **{name: [*look.seen.get(name, ()), item] for name, item in found}}
-            look = self._looked(origin, seen)
+        tried: set[str] = set()  # what ends while others are looked at is the next flight's to look at again
+        while missing := [name for name in look.missing if name not in tried]:
+            tried.update(missing)
+            looks = (self._looked_at(origin, name, fetch, look.seen.get(name, [])) for name in missing)
+            found = dict(zip(missing, await asyncio.gather(*looks), strict=True))
+            look = self._looked(origin, {**look.seen, **found})
         return look
+
+    async def _looked_at(self, origin: str, name: str, fetch: Fetch, before: list[Evidence]) -> list[Evidence]:
+        """Look at a location or document; give what there is of it now."""
+        if name not in LOCATIONS:
+            return await self._documents.shared(name, partial(self._document, name, fetch)) or before
+        probed = await self._probe(location_url(origin, name), name, fetch, before)
+        await self._store.save([probed])
+        return [*before, probed]
 
     async def documents(self, urls: Sequence[str], fetch: Fetch) -> list[Evidence]:
         """Give the documents at the URLs that a page names, from the store or by one probe each.
@@ -252,24 +211,22 @@ class Gather:
         Raises:
             OptOutError: the store cannot be read or written.
         """
-        looks = [await self._shared((url, False), partial(self._document, url, fetch)) for url in dict.fromkeys(urls)]
-        return [item for look in looks if look is not None for items in look.seen.values() for item in items]
+        looks = (self._documents.shared(url, partial(self._document, url, fetch)) for url in dict.fromkeys(urls))
+        return [item for found in await asyncio.gather(*looks) for item in found or ()]
 
-    async def _document(self, url: str, fetch: Fetch) -> _Look:
-        """Look at one document that a page names."""
+    async def _document(self, url: str, fetch: Fetch) -> list[Evidence]:
+        """Look at one document, in the store or by a probe."""
+        before = self._past(await self._store.load_document(url))
+        if self._remaining(url, before) > 0:
+            return counting(before, self._lifetimes)
+        probed = await self._probe(url, RSL, fetch, before)
+        await self._store.save([probed])
+        return counting([*before, probed], self._lifetimes)
+
+    def _past(self, items: Sequence[Evidence]) -> list[Evidence]:
+        """Leave out what was seen in the future: a clock went wrong, and a decision would pass it over."""
         now = self._now()
-        items = [item for item in await self._store.load_document(url) if item.fetched_at <= now]
-        if self._remaining(url, items) <= 0:
-            probed = await self._probed(url, RSL, fetch)
-            await self._store.save([probed])
-            items.append(probed)
-        return _Look({url: self._counting(items)}, Site.unseen(url, self._policy), ())
-
-    async def _probed(self, url: str, kind: str, fetch: Fetch) -> Evidence:
-        """Probe one location and count what came of it."""
-        seen = await self._probe(url, fetch)
-        self.counts.probes[kind, "unreachable" if is_unreachable(seen) else "answered"] += 1
-        return seen
+        return [item for item in items if item.fetched_at <= now]
 
     def _looked(self, origin: str, seen: Mapping[str, list[Evidence]]) -> _Look:
         """Read the site from robots.txt and from what is fresh of the other locations, and remember it.
@@ -277,54 +234,39 @@ class Gather:
         What is neither fresh nor open to us by robots.txt is left out: it says nothing, and the decision
         notes why.
         """
-        remaining = {name: self._remaining(origin, items) for name, items in seen.items()}
-        files = [name for name in self._files if name == ROBOTS or remaining.get(name, 0) > 0]
-        site = Site.read([item for name in files for item in self._counting(seen[name])], self._policy)
-        documents = [url for url in site.named() if remaining.get(url, 0) > 0]
-        fresh = [*files, *documents]
-        if documents:
-            site = Site.read([item for name in fresh for item in self._counting(seen[name])], self._policy)
-        missing = tuple(name for name in (*self._files, *site.named()) if self._is_missing(name, fresh, seen, site))
+        left = {name: self._remaining(origin if name in LOCATIONS else name, items) for name, items in seen.items()}
+        files = [name for name in self._files if name == ROBOTS or left.get(name, 0) > 0]
+        site = self._read(files, seen)
+        named = site.named()
+        fresh = [*files, *(url for url in named if left.get(url, 0) > 0)]
+        if len(fresh) > len(files):
+            site = self._read(fresh, seen)
+        missing = tuple(name for name in (*self._files, *named) if name not in fresh and self._is_open(name, site))
         if not (missing and self._is_whole(origin)):  # else a second flight landed after this one took off
             self._sites.pop(origin, None)  # the key is the site's own string, so that it is kept once
-            expiry = self._monotonic() + min(remaining[name] for name in fresh)
+            expiry = self._monotonic() + min(left[name] for name in fresh)
             self._sites[site.origin] = _Known(site, expiry, not missing)
             if len(self._sites) > self._max_sites:
                 self._sites.popitem(last=False)
         return _Look(seen, site, missing)
 
-    def _is_missing(self, name: str, fresh: Sequence[str], seen: Mapping[str, list[Evidence]], site: Site) -> bool:
-        """Tell whether a location or document is to be looked at now."""
-        if name in fresh:
-            return False
-        before = FALLBACKS.get(name)
-        if before is not None and (before not in fresh or state_of(newest(seen[before])[0]) == State.READ):
-            return False  # what goes before it is there, or is looked at first
-        return name not in LOCATIONS or site.may_fetch(location_url(site.origin, name))
+    def _read(self, names: Sequence[str], seen: Mapping[str, list[Evidence]]) -> Site:
+        return Site.read([item for name in names for item in counting(seen[name], self._lifetimes)], self._policy)
+
+    def _is_open(self, name: str, site: Site) -> bool:
+        """Tell whether a location or document that is not known is to be looked at now."""
+        if name not in LOCATIONS:
+            return True
+        if (before := FALLBACKS.get(name)) in self._files:
+            first = next((file for file in site.files if file.location == before), None)
+            if first.is_read if first is not None else self._is_open(before, site):
+                return False  # what goes before it is there, or is looked at first
+        return site.may_fetch(location_url(site.origin, name))
 
     def _is_whole(self, origin: str) -> bool:
         """Tell whether memory has a fresh site of which all locations were looked at."""
         known = self._sites.get(origin)
         return known is not None and known.whole and known.expiry > self._monotonic()
 
-    def _counting(self, items: Sequence[Evidence]) -> list[Evidence]:
-        """Give the newest evidence of a location; where it is a failure, an answer that still counts too."""
-        last, *copies = newest(items)
-        oldest = last.fetched_at - timedelta(seconds=self._lifetimes.stale)
-        return [last, *(copy for copy in copies if copy.fetched_at >= oldest)]
-
-    def _remaining(self, origin: str, items: Sequence[Evidence]) -> float:
-        """Give the seconds for which the newest evidence of a location still holds; 0 or less = no more."""
-        if not items:
-            return 0.0
-        last = newest(items)[0]
-        age = max((self._now() - last.fetched_at).total_seconds(), 0.0)
-        return spread(lifetime(last, self._lifetimes), origin, self._lifetimes) - age
-
-
-def _url_of(origin: str, name: str) -> str:
-    return location_url(origin, name) if name in LOCATIONS else name
-
-
-def _kind_of(name: str) -> str:
-    return name if name in LOCATIONS else RSL
+    def _remaining(self, key: str, items: Sequence[Evidence]) -> float:
+        return remaining(items, key, self._lifetimes, self._now())

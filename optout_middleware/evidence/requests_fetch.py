@@ -19,6 +19,9 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
+from optout_middleware.evidence.public_adapter import PublicAdapter
+from optout_middleware.evidence.public_addresses import refusal
+from optout_middleware.evidence.revalidation import conditions
 from optout_middleware.terms import Evidence, Hop
 from optout_middleware.urls import origin_of
 
@@ -41,7 +44,7 @@ class RequestsFetch:
         user_agent: the User-Agent header; it names our product token.
         proxies: scheme -> proxy URL, as `requests` takes it; None = no proxy.
         session: makes the session of one fetch, for example with certificates of one's own; its cookies,
-            credentials and headers are not used.
+            credentials and headers are not used, nor its adapters where only public addresses are asked.
         now: the clock, aware.
     """
 
@@ -58,11 +61,10 @@ class RequestsFetch:
         self._make_session = session
         self._now = now
 
-    async def __call__(self, url: str, limits: Limits) -> Evidence:
+    async def __call__(self, url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         """Fetch a URL within the limits; see `optout_middleware.evidence.fetch.Fetch`.
 
-        An origin that sends its headers octet by octet holds the thread for longer than the fetch takes. So
-        it is a
+        An origin that sends its headers octet by octet holds the thread for longer than the fetch takes. So it is a
         daemon: a thread of `asyncio.to_thread` would keep the program from ending.
         """
         loop = asyncio.get_running_loop()
@@ -73,7 +75,7 @@ class RequestsFetch:
                 done.set_result(seen)
 
         def run() -> None:
-            seen = self._fetched(url, limits)
+            seen = self._fetched(url, limits, known)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(tell, seen)
 
@@ -81,30 +83,39 @@ class RequestsFetch:
         await asyncio.wait({done}, timeout=limits.timeout + _GRACE)
         return done.result() if done.done() else _Chain(url, self._now).failed(_late(limits))
 
-    def _fetched(self, url: str, limits: Limits) -> Evidence:
+    def _fetched(self, url: str, limits: Limits, known: Evidence | None) -> Evidence:
         """Follow the redirects from a URL, then read the body."""
         chain = _Chain(url, self._now)
         deadline = time.monotonic() + limits.timeout
         try:
-            with self._session() as session:
+            with self._session(limits) as session:
+                headers = dict(conditions(known))
                 while True:
+                    if limits.public_only and (refused := refusal(chain.link)):
+                        return chain.failed(refused)
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return chain.failed(_late(limits))
                     with session.get(
-                        chain.link, timeout=left, stream=True, allow_redirects=False, auth=_no_credential
-                    ) as response:
+                        chain.link, headers=headers, timeout=left, stream=True, allow_redirects=False,
+                        auth=_no_credential,
+                    ) as response:  # fmt: skip
                         target = session.get_redirect_target(response)
                         if target is None:
                             return chain.read(response, limits, deadline)
-                        if refusal := chain.follow(response, urljoin(chain.link, target), limits):
-                            return refusal
+                        if ended := chain.follow(response, urljoin(chain.link, target), limits):
+                            return ended
+                        headers = {}
         except _FAULTS as error:
             late = time.monotonic() >= deadline
             return chain.failed(_late(limits) if late else _line(error))
 
-    def _session(self) -> requests.Session:
+    def _session(self, limits: Limits) -> requests.Session:
         session = self._make_session()
+        if limits.public_only:
+            session.adapters.clear()
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, PublicAdapter())
         session.trust_env = False
         session.auth = None
         session.cookies = requests.cookies.RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -26,14 +26,19 @@ _TRUST_TXT = ("trust.txt", ".well-known/trust.txt")
 _LIMIT = 65_536  # octets that are read of either file; the generator's files have some hundred
 _OTHER_FORM = b"?"  # kept of an ai.txt in another form
 _NOES = frozenset({"no", "false", "0", "none", "never", "n", "disallow", "disallowed"})
-_ATTRIBUTE = re.compile(r"[ \t]*datatrainingallowed[ \t]*[=:][ \t]*([^#\r\n]*)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"[ \t]*datatrainingallowed[ \t]*([=:])[ \t]*([^#\r\n]*)", re.IGNORECASE)
+_USER_AGENT = re.compile(r"user[- ]?agent[ \t]*:", re.IGNORECASE).match
+_EXTENSION = re.compile(r"\.[^./?]+$")
+_WORD = re.compile(r"[a-z0-9]*")
 
 
 def _text(evidence: Evidence) -> str:
-    """Give the file as text; empty where a page was served in its place."""
-    body = evidence.body[:_LIMIT].removeprefix(b"\xef\xbb\xbf")
-    if evidence.media_type in ("text/html", "application/xhtml+xml") or body.lstrip()[:1] == b"<":
+    """Give the file as text, up to the last whole line within the limit; empty where a page stands in its place."""
+    body = evidence.body.removeprefix(b"\xef\xbb\xbf")
+    if evidence.media_type in ("text/html", "application/xhtml+xml") or body[:_LIMIT].lstrip()[:1] == b"<":
         return ""
+    if len(body) > _LIMIT:
+        body = body[: max(body.rfind(b"\n", 0, _LIMIT), body.rfind(b"\r", 0, _LIMIT), 0)]
     return body.decode("utf-8", "replace")
 
 
@@ -49,7 +54,7 @@ def _keep_ai_txt(evidence: Evidence) -> bytes:
     lines = _meaningful(text)
     if not lines:
         return b""
-    if not lines[0].lower().startswith("user-agent:"):
+    if not _USER_AGENT(lines[0]):
         return _OTHER_FORM
     return robots_txt.packed(text.encode())
 
@@ -61,24 +66,36 @@ def _ai_rules(kept: bytes, product_token: str) -> robots_txt.FetchRules:
 
 def _ai_txt(asked: Asked) -> Iterator[Statement]:
     """Settle Disallow against Allow: the longest pattern, and unlike in robots.txt a tie disallows."""
-    location = next((name for name in _AI_TXT if name in asked.kept), None)
-    if location is None or not (kept := asked.kept[location]):
+    found = [(name, asked.kept[name]) for name in _AI_TXT if asked.kept.get(name)]
+    if not found:
         return
+    location, kept = next(((name, kept) for name, kept in found if kept != _OTHER_FORM), found[0])
     if kept == _OTHER_FORM:
         rule = "Spawning, 30 May 2023; other forms of that name exist"
-        notes = ("not the Spawning form: nothing is read from it",)
-        yield Statement("ai.txt", location, "file", "", Preference.UNKNOWN, rule, notes=notes)
+        note = "not the Spawning form: nothing is read from it"
+        yield Statement("ai.txt", location, "file", "", Preference.UNKNOWN, rule, notes=(note,))
         return
-    found: list[Line] = _ai_rules(kept, asked.policy.product_token).most_specific(asked.path)
-    lines = [line for line in found if line.field == "disallow"] or found
-    if lines and answers("ai.txt", lines[0].field, asked.policy.usage):
-        line = lines[0]
+    rules = _ai_rules(kept, asked.policy.product_token)
+    line = _ai_line(rules, asked.path)
+    notes: tuple[str, ...] = ()
+    if line is None or line.field != "disallow":
+        # The patterns stand for media types, *.jpg for images: an extension counts in either case, a query does not.
+        plain = _EXTENSION.sub(lambda match: match[0].lower(), asked.path.partition("?")[0])
+        other = _ai_line(rules, plain)
+        if other is not None and other.field == "disallow":
+            line, notes = other, ("by the extension of the path, without regard to case and query",)
+    if line is not None and answers("ai.txt", line.field, asked.policy.usage):
         refused = line.field == "disallow"
         preference = Preference.DISALLOWED if refused else Preference.ALLOWED
         yield Statement(
             "ai.txt", location, f"line {line.number}", line.text, preference,
-            "Spawning, 30 May 2023: the longest pattern, a tie disallows", "refusal" if refused else "",
+            "Spawning, 30 May 2023: the longest pattern, a tie disallows", "refusal" if refused else "", notes=notes,
         )  # fmt: skip
+
+
+def _ai_line(rules: robots_txt.FetchRules, path: str) -> Line | None:
+    found = rules.most_specific(path)
+    return next((line for line in found if line.field == "disallow"), found[0] if found else None)
 
 
 def _keep_trust_txt(evidence: Evidence) -> bytes:
@@ -92,25 +109,42 @@ def _trust_txt(asked: Asked) -> Iterator[Statement]:
     location = next((name for name in _TRUST_TXT if asked.kept.get(name)), None)
     if location is None or not answers("trust.txt", "no", asked.policy.usage):
         return
-    rows = [row.partition(" ") for row in asked.kept[location].decode().split("\n")]
-    values = [(number, text, _value(text)) for number, _, text in rows]
-    number, text, value = next((row for row in values if row[2] in _NOES), values[0])
-    rule = "JournalList trust.txt reference, 11 July 2024: datatrainingallowed"
-    where = f"line {number}"
-    notes = ("several lines that differ: a no counts",) if len({row[2] for row in values}) > 1 else ()
-    if value == "no":
+    rows = [
+        (number, text, *_value(text)) for number, _, text in map(_parted, asked.kept[location].decode().split("\n"))
+    ]
+    number, text, value, separator = min(rows, key=lambda row: _order(row[2], row[3]))
+    rule, where = "JournalList trust.txt reference, 11 July 2024: datatrainingallowed", f"line {number}"
+    notes = ("several lines that differ: a no counts",) if len({row[2:] for row in rows}) > 1 else ()
+    if separator == "=" and value == "no":
         yield Statement("trust.txt", location, where, text, Preference.DISALLOWED, rule, "refusal", notes=notes)
-    elif value == "yes":
-        yield Statement("trust.txt", location, where, text, Preference.ALLOWED, rule)
+    elif separator == "=" and value == "yes":
+        yield Statement("trust.txt", location, where, text, Preference.ALLOWED, rule, notes=notes)
     else:
-        finding = "malformed-refusal" if value in _NOES else ""
-        notes = (*notes, "neither yes nor no")
+        finding = "malformed-refusal" if _is_no(value) else ""
+        notes = (*notes, "neither =yes nor =no")
         yield Statement("trust.txt", location, where, text, Preference.UNKNOWN, rule, finding, notes=notes)
 
 
-def _value(text: str) -> str:
+def _parted(row: str) -> tuple[str, str, str]:
+    return row.partition(" ")
+
+
+def _value(text: str) -> tuple[str, str]:
     match = _ATTRIBUTE.match(text)
-    return match[1].strip().lower() if match else ""
+    return (match[2].strip().lower(), match[1]) if match else ("", "")
+
+
+def _is_no(value: str) -> bool:
+    """Tell whether a value plainly tries to say no: its first word does."""
+    word = _WORD.match(value.lstrip("\"' "))
+    return word is not None and word[0] in _NOES
+
+
+def _order(value: str, separator: str) -> int:
+    """Order values: a plain no first, then what tries to say no, then the rest."""
+    if separator == "=" and value == "no":
+        return 0
+    return 1 if _is_no(value) else 2
 
 
 AI_TXT = Signal(

@@ -132,6 +132,30 @@ def declarations(asset: Evidence) -> tuple[Meta, ...]:
     return known
 
 
+def is_html(asset: Evidence) -> bool:
+    """Tell whether a response is HTML or XHTML."""
+    return asset.media_type == "text/html" or _is_html(asset.media_type, asset.body)
+
+
+def parsed(asset: Evidence) -> LexborHTMLParser | None:
+    """Parse an HTML response, at a cost linear in its length; None where a tag has attributes by the thousand.
+
+    Of a long page, or one of many tags, only the elements that stand in a head or whose text has no tags are as they
+    were written.
+    """
+    body = asset.body
+    encoding = _wide_encoding(asset) if b"\0" in body else None
+    text = body.decode(encoding, "replace") if encoding else _decoded(body)
+    if len(text) > _LONG_PAGE and _has_many_attributes(text):
+        return None
+    return _parser(text, xhtml=asset.media_type in _XHTML)
+
+
+def _parser(text: str, *, xhtml: bool) -> LexborHTMLParser:
+    shown = _SELF_CLOSED.sub(r"<\1\2></\1>", text) if xhtml else text
+    return LexborHTMLParser(_flat(shown) if len(text) > _LONG_PAGE or shown.count("<") > _MANY_TAGS else shown)
+
+
 def _read(asset: Evidence) -> tuple[Meta, ...]:
     body, media_type = asset.body, asset.media_type
     if media_type != "text/html" and not _is_html(media_type, body):
@@ -196,8 +220,7 @@ def _elements(text: str, *, xhtml: bool) -> Iterator[Meta]:
             if _MATTERS(f"{name} {content}"):
                 yield Meta(name, content, _shown(source), why)
         return
-    shown = _SELF_CLOSED.sub(r"<\1\2></\1>", text) if xhtml else text
-    parser = LexborHTMLParser(_flat(shown) if len(text) > _LONG_PAGE or shown.count("<") > _MANY_TAGS else shown)
+    parser = _parser(text, xhtml=xhtml)
     head = parser.head
     in_head = {node.mem_id for node in head.css("meta")} if head is not None else set()
     headless = not _HEAD_TAG(text) and (head is None or all(node.tag in _TRANSPARENT_TAGS for node in head.iter()))

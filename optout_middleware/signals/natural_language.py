@@ -43,6 +43,7 @@ class _Rules(NamedTuple):
     """The patterns of one language, over a lower-case sentence with plain quotes and single spaces."""
 
     language: str
+    words: re.Pattern[str]  # common words of the language: others' sentences are not read by its rules
     use: re.Pattern[str]  # mining, training, or taking the content for AI
     act: re.Pattern[str]  # reserves, forbids, or asks for consent
     bar: re.Pattern[str]  # a report, question, permission or condition, or the affairs of others
@@ -55,7 +56,7 @@ def _tables() -> tuple[_Rules, ...]:
     for language, table in data["languages"].items():
         names = {"{mining}": "|".join(data["mining"]), "{ai}": "|".join(table["ai"])}
         patterns = []
-        for part in ("use", "act", "bar"):
+        for part in ("words", "use", "act", "bar"):
             pattern = "|".join(table[part])
             for name, expression in names.items():
                 pattern = pattern.replace(name, f"(?:{expression})")
@@ -67,28 +68,30 @@ def _tables() -> tuple[_Rules, ...]:
 _TABLES = _tables()
 # No sentence names a use without one of these (a name of mining, of the technology, or an abbreviation of one), so a
 # search for bytes settles most texts. To search for so many is dear; so each is first sought without its commonest
-# letters in the text without them, a third as long, which has what the text has; a hit is confirmed in the text itself.
-_COMMON = bytes(set(range(256)) - set(b"bcfghijklmnpqvwxyzBCFGHIJKLMNPQVWXYZ"))
+# letters in the text without them, a fifth as long, which has what the text has; a hit is confirmed in the text itself.
+_COMMON = bytes(set(range(256)) - set("cfgijklmnpqvzCFGIJKLMNPQVZí".encode()))
 _LOWER = bytes(range(256)).lower()
 _HINTS = tuple(
-    (hint.encode().translate(_LOWER, _COMMON), hint.encode())
-    for hint in (
-        "mining", "datamining", "fouille", "exploration de", "minería", "estrazione di", "nutzungsvorbehalt",
-        "artificial", "artificiel", "nstliche", "kunstmatige", "machine", "maschinell", "machinaal", "automatique",
-        "automático", "automatico", "language model", "langage", "lenguaje", "modelli ling", "modello ling",
-        "sprachmodel", "taalmodel", "training of model", "de modelos", "neural", "neurone", "generative model", "tdm",
+    (hints[0].encode().translate(_LOWER, _COMMON), tuple(hint.encode() for hint in hints))
+    for hints in (  # those of one row have the rare letters of the first
+        ("mining",), ("fouille d", "fouilles d"), ("minería",), ("estrazione di",), ("nutzungsvorbehalt",),
+        ("ntelligen",), ("nteligen",), ("machin", "maschinell"), ("apprentissage auto",), ("aprendizaje auto",),
+        ("apprendimento auto",), ("language model",), ("de langage",), ("lenguaje",), ("linguistic",),
+        ("sprachmodel",), ("taalmodel",), ("namiento de modelos",),
     )
 )  # fmt: skip
-_SMALL = bytes(set(range(256)) - set(b" -./'()ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-_NAMES = (b"AI", b"KI", b"IA", b"LLM", b"A.I")  # in capitals, for "ai" is a part of words
+_SMALL = bytes(set(range(256)) - set(b" ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+_NAMES = (b"AI", b"KI", b"IA", b"LLM", b"TDM")  # in capitals, for "ai" is a part of words
 
 _END = re.compile(
-    r"[.!?\u2026][\"'\u00bb\u201d\u2019)\]]{0,3}\s{1,9}(?=[^a-z0-9\s\u00df-\u00ff])|[.!?]?\s{0,9}\n\s{0,9}\n|[.!?][ \t]{0,9}\n"
-    r"|\n(?=\s{0,9}[A-Z\u00c0-\u00de\u00bf\u00a1*\u2022-])"
+    r"[.!?\u2026][\"'\u00bb\u201d\u2019)\]]{0,3}\s{1,9}(?=[^a-z0-9\s\u00df-\u00ff])"
+    r"|[.!?]?\s{0,9}\n\s{0,9}\n|[.!?][ \t]{0,9}\n"
+    r"|;\s{1,9}|\n(?=\s{0,9}[A-Z\u00c0-\u00de\u00bf\u00a1*\u2022-])"
 )
 # After these a full stop ends no sentence.
 _SHORT = re.compile(
-    r"(?:\b(?:art|abs|nr|no|n|cf|vgl|bzw|al|par|sec|inc|ltd|resp|ziff|lit|cpi|[a-z])|\bd\. ?h|\bz\. ?b)\.\s{1,9}$", re.IGNORECASE
+    r"(?:\b(?:art|abs|gem|lt|nr|no|n|cf|vgl|bzw|al|par|sec|inc|ltd|resp|ziff|lit|cpi|[a-z])|\bd\. ?h|\bz\. ?b)\.\s{1,9}$",
+    re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s+")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00ad": None, "\u2010": "-", "\u2011": "-"})
@@ -120,13 +123,17 @@ def _hinted(raw: bytes) -> bool:
     """Say whether a use may be named at all."""
     bones = raw.translate(_LOWER, _COMMON)
     lowered = b""
-    for bone, hint in _HINTS:
+    for bone, hints in _HINTS:
         if bone in bones:
             lowered = lowered or raw.lower()
-            if hint in lowered:
-                return True
+            for hint in hints:
+                if hint in lowered:
+                    return True
     capitals = raw.translate(None, _SMALL)
-    return any(name in capitals for name in _NAMES)
+    for name in _NAMES:  # noqa: SIM110 -- any() costs more than what it waits for
+        if name in capitals:
+            return True
+    return False
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -167,6 +174,10 @@ def _reserving(sentence: str) -> str:
     plain = _SPACE.sub(" ", sentence.translate(_QUOTES)).lower()
     if plain.rstrip("\"' )\u00bb\u201d").endswith("?"):
         return ""
-    met = [table for table in _TABLES if table.use.search(plain) and table.act.search(plain)]
+    met = [
+        table for table in _TABLES if table.words.search(plain) and table.use.search(plain) and table.act.search(plain)
+    ]
     # A bar of any language that the sentence may be in counts: doubt is silence.
-    return "" if any(table.bar.search(plain) for table in met) or not met else met[0].language
+    if not met or any(table.bar.search(plain) for table in met):
+        return ""
+    return max(met, key=lambda table: len(table.words.findall(plain))).language

@@ -42,7 +42,7 @@ def canonical(text: str) -> str:
         return text
     pieces = _KEPT.split(_LONE_PERCENT.sub("%25", text))
     kept = _KEPT.findall(_LONE_PERCENT.sub("%25", text))
-    encoded = [quote(unquote_to_bytes(piece.encode("utf-8", "surrogateescape")), safe=_AS_WRITTEN) for piece in pieces]
+    encoded = [quote(unquote_to_bytes(_octets(piece)), safe=_AS_WRITTEN) for piece in pieces]
     escapes = [*(escape.upper() for escape in kept), ""]
     return "".join(part for pair in zip(encoded, escapes, strict=True) for part in pair)
 
@@ -50,6 +50,14 @@ def canonical(text: str) -> str:
 def canonical_path(url: str) -> str:
     """Give path and query of a URL in canonical form."""
     return canonical(path_and_query(url))
+
+
+def _octets(text: str) -> bytes:
+    """Give the octets of a text; a lone surrogate that stands for no octet is given by its own three."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 class Pattern(NamedTuple):
@@ -93,8 +101,9 @@ def pattern(text: str) -> Pattern:
     """
     anchored = text.endswith("$")
     head, *parts = (canonical(piece) for piece in (text[:-1] if anchored else text).split("*"))
-    parts = [part for part in parts[:-1] if part] + parts[-1:]  # "**" is "*"
-    return Pattern(head, tuple(parts), anchored, len(head) + sum(len(part) + 1 for part in parts) + anchored)
+    octets = len(head) + sum(len(part) + 1 for part in parts) + anchored
+    # "**" matches like "*", and counts as what it is.
+    return Pattern(head, (*(part for part in parts[:-1] if part), *parts[-1:]), anchored, octets)
 
 
 class PathRules(Generic[T]):

@@ -31,6 +31,7 @@ _FIELDS = {
     "license": "license", "disallowaitraining": "disallowaitraining",
 }  # fmt: skip
 _RULES = frozenset({"allow", "disallow"})
+_OF_GROUPS = _RULES | {"user-agent"}
 _SPACED = re.compile(r"(user-agent|disallow|allow)[ \t]+(\S+)[ \t]*", re.IGNORECASE).fullmatch
 _END_OF_LINE = re.compile(r"\r\n|\r|\n")
 _WHITE = re.compile(r"[ \t]+")
@@ -63,12 +64,14 @@ class RobotsTxt(NamedTuple):
         groups: the groups, in file order; Allow and Disallow close a run of user-agent lines.
         usage_groups: the same with Content-Usage closing a run too (attach-05 section 3.2).
         preamble: records before the first user-agent line.
+        apart: License lines that blank lines set apart from every group (RSL section 4.4: outside groups).
         notes: what a reader should know of the file as a whole.
     """
 
     groups: tuple[Group, ...]
     usage_groups: tuple[Group, ...]
     preamble: tuple[Line, ...]
+    apart: tuple[Line, ...]
     notes: tuple[str, ...]
 
     def may_fetch(self, product_token: str, url: str) -> bool:
@@ -95,7 +98,28 @@ def parse(body: bytes) -> RobotsTxt:
         usage_groups, _ = _grouped(lines, _RULES | {"content-usage"})
     else:
         usage_groups = groups
-    return RobotsTxt(groups, usage_groups, preamble, notes)
+    return RobotsTxt(groups, usage_groups, preamble, tuple(_apart(text, lines)), notes)
+
+
+def _apart(text: str, lines: Sequence[Line]) -> Iterator[Line]:
+    """Give the License lines of blocks, between blank lines, that have no line of a group.
+
+    RFC 9309 ends a group at the next user-agent line only, so a License line at the end of a file would speak to the
+    crawlers of the last group alone, while its author meant everybody.
+    """
+    if not any(line.field == "license" for line in lines):
+        return
+    blank = {number for number, raw in enumerate(_END_OF_LINE.split(text), 1) if not raw.strip()}
+    block: list[Line] = []
+    at = 0
+    for line in (*lines, None):
+        if line is None or any(number in blank for number in range(at + 1, line.number)):
+            if not any(other.field in _OF_GROUPS for other in block):
+                yield from (other for other in block if other.field == "license")
+            block = []
+        if line is not None:
+            block.append(line)
+            at = line.number
 
 
 def _text(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -177,12 +201,17 @@ def _fetch_rules(lines: Iterable[Line]) -> FetchRules:
 
 
 def _path_rules(lines: Iterable[Line]) -> PathRules[Line]:
-    """Compile records whose value may begin with a path (attach-05 section 3.2); the rest is left as the value."""
+    """Compile records whose value may begin with a path (attach-05 section 3.2); the rest is left as the value.
+
+    A path with nothing after it violates the grammar: it is no rule, and replaces none.
+    """
     rules = []
     for line in lines:
         path, value = "", line.value
         if value.startswith("/"):
             path, _, value = _WHITE.sub(" ", value).partition(" ")
+            if not value.strip() and line.field in ("content-usage", "content-signal"):
+                continue
         rules.append((pattern(path), line._replace(value=value.strip())))
     return PathRules(rules)
 
@@ -194,7 +223,7 @@ USAGE_STRAY = "v"  # Content-Usage outside any group
 SIGNAL = "s"  # Content-Signal of our group
 SIGNAL_STRAY = "t"  # Content-Signal outside any group
 SIGNAL_STAR = "w"  # Content-Signal of the * group, where a group names our token and has none
-LICENCE = "l"  # License of our group, else those outside any group (RSL section 4.4.3)
+LICENCE = "l"  # License of our group, else those outside groups (RSL section 4.4.3)
 AI_TRAINING = "d"  # DisallowAITraining of our group, which no specification in force knows
 SIGNAL_NAMED = "x"  # Content-Signal of groups that name others only
 OTHERS = "o"  # not a line: the names of others whose rules follow
@@ -282,7 +311,8 @@ def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, 
     stray = {"content-usage": USAGE_STRAY, "content-signal": SIGNAL_STRAY}
     yield from ((stray[line.field], line) for line in robots.preamble if line.field in stray)
     licences = [line for line in ours if line.field == "license"]
-    yield from ((LICENCE, line) for line in licences or robots.preamble if line.field == "license")
+    outside = dict.fromkeys((*robots.preamble, *robots.apart))
+    yield from ((LICENCE, line) for line in licences or outside if line.field == "license")
     yield from ((AI_TRAINING, line) for line in ours if line.field == "disallowaitraining")
     if names_us:
         yield NAMED, Line(0, "", "", "")

@@ -1,10 +1,10 @@
-"""TDMRep, the W3C Community Group's protocol: tdmrep.json, header fields and <meta> elements.
+"""TDMRep, the W3C Community Group's protocol: tdmrep.json, header fields, <meta> elements, EPUB and PDF metadata.
 
 Rule of this file: what holds, by the letter of the Final Community Group Report of 10 May 2024, cited by the
-titles of its sections. "Processing priority": file, then header, then <meta>; each value found supersedes the
-earlier ones, reservation and policy apart, and what is absent resets nothing. "TDM File on the Origin
-Server": the most specific match is the first in sequence. "tdm-reservation": a value other than 1 and 0 is as
-if unset.
+titles of its sections. "Processing priority": file, then header, then <meta>, then what stands in an EPUB or PDF;
+each value found supersedes the earlier ones, reservation and policy apart, and what is absent resets nothing. "TDM
+File on the Origin Server": the most specific match is the first in sequence. "tdm-reservation": a value other than
+1 and 0 is as if unset.
 
 What plainly tries to reserve but for its form is a doubt of its own; what tries to give free is not.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
 from optout_middleware.policy import LOCATIONS
+from optout_middleware.signals import embedded
 from optout_middleware.signals.asked import Asked, Signal
 from optout_middleware.signals.html_head import declarations
 from optout_middleware.signals.tdmrep_file import keep, read, value_of
@@ -37,6 +38,7 @@ _FIRST_MATCH = "TDMRep, TDM File on the Origin Server: the first match in sequen
 _VALUE = "TDMRep, tdm-reservation: other values are protocol errors, as if unset"
 _HEADER = "TDMRep, TDM Header Field in HTTP Responses"
 _META = "TDMRep, TDM Metadata in HTML Content"
+_EMBEDDED = "TDMRep, TDM Metadata in EPUB Publications and in PDF Documents"
 
 
 class _Said(NamedTuple):
@@ -51,7 +53,7 @@ _NOTHING = _Said()
 
 
 def _state(asked: Asked) -> Iterator[Statement]:
-    """Settle file, header and <meta> by "Processing priority"; what is left of doubts stands apart."""
+    """Settle what the locations say by "Processing priority"; what is left of doubts stands apart."""
     if not answers(_NAME, "1", asked.policy.usage):
         return
     plain: Statement | None = None
@@ -89,6 +91,8 @@ def _locations(asked: Asked) -> Iterator[_Said]:
     if asked.asset is not None:
         yield _in_header(asked.asset)
         yield _in_meta(asked.asset)
+        if embedded.is_looked_into(asked.asset):
+            yield _embedded(asked.asset)
 
 
 def _in_file(asked: Asked, file: File) -> _Said:
@@ -205,6 +209,30 @@ def _in_meta(asset: Evidence) -> _Said:
     if trying is not None and value != 1:
         why = trying.doubt or f"not tdm-reservation with a plain 1 ({_VALUE})"
         doubt = _doubted(_plain("meta", f"meta {trying.name}", trying.text, None, _META), why)
+    return _Said(plain, doubt, policy)
+
+
+def _embedded(asset: Evidence) -> _Said:
+    """Read what an EPUB or PDF says of itself; several that differ: any 1 wins, 0 needs them all."""
+    fields = embedded.fields(asset)
+    policy = next((field.value for field in fields if field.is_policy and not field.doubt), "")
+    policy = _absolute(asset.final_url, policy)
+    reservations = [field for field in fields if not field.is_policy]
+    proper = [field for field in reservations if not field.doubt]
+    value, notes = _settled([field.value for field in proper])
+    said = next((field for field in proper if value == 0 or _settled([field.value])[0] == 1), None)
+    plain = None
+    if said is not None and value is not None:
+        plain = _plain("embedded", said.where, said.text, value, _EMBEDDED)._replace(notes=notes)
+    trying = next((field for field in reservations if _tries(field.value)), None)
+    doubt = None
+    if trying is not None and value != 1:
+        why = trying.doubt or f"not tdm:reservation with a plain 1 ({_VALUE})"
+        doubt = _doubted(_plain("embedded", trying.where, trying.text, None, _EMBEDDED), why)
+    elif not reservations and (asset.truncated or asset.error):
+        doubt = _plain("embedded", "file", "", None, _EMBEDDED)._replace(
+            finding="unreachable", notes=("the file was cut, so its metadata may not have been seen",)
+        )
     return _Said(plain, doubt, policy)
 
 

@@ -20,7 +20,7 @@ from optout_middleware.signals.usages import ANSWERS, answers
 from optout_middleware.terms import Preference, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from http_sf import DictionaryType
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 # What plainly tries to refuse where strict parsing gives nothing: a label of today or of an older draft, "=" and a no.
 # Older drafts (vocab-00 to -06) let a child take its parent's value; -08 has no parents (vocab-08 section 4).
 _LEGACY = ("bots", "all", "tdm", "ai", "genai", "train-genai")
-_NO = r"\s*[=:]\s*\"?(?:n\b|no\b|\?0|0\b|false|disallow)"
+_NO = r"[\"'\u2018\u201c]?\s*[=:]\s*[\"'\u2018\u201c]?(?:n\b|no\b|\?0|0\b|false|disallow)"
 _TRIES_TO_REFUSE = {
-    label: re.compile(names + _NO, re.IGNORECASE)
+    label: re.compile(rf"(?<![a-z0-9_-])(?:{names}){_NO}", re.IGNORECASE)
     for label, names in {
-        "train-ai": r"(?:train-?(?:gen)?-?ai|ai-?train(?:ing)?)",
-        "ai-use": r"(?:ai-?use|ai-?input)",
+        "train-ai": r"train[-_ ]?(?:gen[-_ ]?)?ai|(?:gen)?ai[-_ ]?train(?:ing)?|" + "|".join(_LEGACY),
+        "ai-use": r"ai[-_ ]?use|ai[-_ ]?input",
         "search": r"search",
     }.items()
 }
@@ -46,7 +46,7 @@ _LABELS = {"train-ai": ("train-ai",), "ai-use": ("ai-use",), "search": ("search"
 def _dictionary(value: str) -> tuple[tuple[str, str], ...] | None:
     """Give all members that are a Token y or n, labels of older drafts too; None: malformed as a whole."""
     try:
-        members = cast("DictionaryType", parse_structured(value.encode("latin-1", "replace"), tltype="dictionary"))
+        members = cast("DictionaryType", parse_structured(value.encode("utf-8"), tltype="dictionary"))
     except (StructuredFieldError, ValueError, UnicodeError):
         return None
     found = []
@@ -145,6 +145,8 @@ def _legacy_refusal(value: str, asked: Asked) -> str | None:
 
 def _usage_value(asked: Asked, location: str, where: str, text: str, value: str) -> Iterator[Statement]:
     """Read one value that gives no plain answer for what it may try to say."""
+    if _USAGE.said(value, asked) is not None:
+        return
     if legacy := _legacy_refusal(value, asked):
         yield _USAGE.doubt(location, where, text, f"{legacy}=n is a label of an older draft, which included training")
     elif _tries_to_refuse(value, asked):
@@ -174,8 +176,16 @@ def _content_usage(asked: Asked) -> Iterator[Statement]:
         said = _USAGE.said(value, asked)
         if said is not None:
             yield _USAGE.statement("header", "content-usage", value, allowed=said)
-        if said is not False:
+        elif parse_content_usage(value) is None and (no := _plain_no(values, asked)):
+            notes = ("another field line is malformed, which takes no plain no away",)
+            yield _USAGE.statement("header", "content-usage", no, allowed=False, notes=notes)
+        else:
             yield from _usage_value(asked, "header", "content-usage", value, value)
+
+
+def _plain_no(values: Sequence[str], asked: Asked) -> str | None:
+    """Give the first of several field lines that says no by itself."""
+    return next((value for value in values if _USAGE.said(value, asked) is False), None) if len(values) > 1 else None
 
 
 def _replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
@@ -193,24 +203,49 @@ def _replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
 def _content_signal(asked: Asked) -> Iterator[Statement]:
     """Content-Signal: robots.txt lines by group and path, and the header; a no counts, a yes lifts nothing."""
     robots = asked.robots
-    yield from _from_lines(asked, robots.most_specific(robots_txt.SIGNAL, asked.path), _SIGNAL)
+    lines = robots.most_specific(robots_txt.SIGNAL, asked.path)
+    plain = list(_from_lines(asked, lines, _SIGNAL))
+    yield from plain
+    if not plain:
+        yield from _signal_replaced(asked, lines)
+        for line in lines:
+            yield from _signal_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
     for kind, note in (
         (robots_txt.SIGNAL_STRAY, "outside any group: read as for every agent"),
         (robots_txt.SIGNAL_STAR, "of the * group; the group of our own token has no Content-Signal"),
     ):
         for line in robots.most_specific(kind, asked.path):
-            if _SIGNAL.said(line.value, asked) is False:
+            if _SIGNAL.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
                 yield _SIGNAL.doubt("robots.txt", f"line {line.number}", line.text, note)
     for line in robots.most_specific(robots_txt.SIGNAL_NAMED, asked.path)[:1]:
         if _SIGNAL.said(line.value, asked) is False:
             where = f"line {line.number}"
             yield _SIGNAL.doubt("robots.txt", where, line.text, "in a group that names other bots only", finding="")
-    if asked.asset is not None:
-        for value in asked.asset.values("content-signal"):
-            said = _SIGNAL.said(value, asked)
-            if said is not None:
-                notes = ("a header yes is often a converter's default; it lifts nothing",) if said else ()
-                yield _SIGNAL.statement("header", "content-signal", value, allowed=said, notes=notes)
+    for value in asked.asset.values("content-signal") if asked.asset is not None else ():
+        said = _SIGNAL.said(value, asked)
+        if said is None:
+            yield from _signal_value(asked, "header", "content-signal", value, value)
+        else:
+            notes = ("a header yes is often a converter's default; it lifts nothing",) if said else ()
+            yield _SIGNAL.statement("header", "content-signal", value, allowed=said, notes=notes)
+
+
+def _signal_replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
+    """Keep a no of a broader path where a longer one does not speak of our usage: absent opens nothing."""
+    rules = asked.robots.rules.get(robots_txt.SIGNAL)
+    for line in rules.matching(asked.path) if rules and lines else ():
+        if line not in lines and _SIGNAL.said(line.value, asked) is False:
+            note = "a longer path does not speak of this usage: neither granted nor restricted there"
+            yield _SIGNAL.doubt("robots.txt", f"line {line.number}", line.text, note)
+            return
+
+
+def _signal_value(asked: Asked, location: str, where: str, text: str, value: str) -> Iterator[Statement]:
+    """Read one value that gives no plain answer for our usage."""
+    if _tries_to_refuse(value, asked):
+        yield _SIGNAL.doubt(location, where, text, "neither yes nor no, but it plainly tries to refuse")
+    elif not parse_content_signal(value):
+        yield _SIGNAL.doubt(location, where, text, "malformed as a whole: nothing is stated", finding="")
 
 
 CONTENT_USAGE = Signal(

@@ -46,6 +46,7 @@ ANSWERS: Mapping[str, Mapping[str, frozenset[Usage]]] = {
     "rsl": {
         "ai-train": frozenset({TRAIN_AI, TDM}),
         "ai-input": frozenset({AI_USE, TDM}),
+        "ai-index": frozenset({TDM}),
         "ai-all": frozenset({TRAIN_AI, AI_USE, TDM}),
         "search": frozenset({SEARCH}),
         "all": frozenset(Usage),

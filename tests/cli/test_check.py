@@ -13,6 +13,7 @@ from optout_middleware.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HTML = {"Content-Type": "text/html"}
 
@@ -108,3 +109,23 @@ def test_no_probe_carries_credentials(web: Mocker) -> None:
         assert "Cookie" not in request.headers
         assert "Authorization" not in request.headers
         assert request.headers["User-Agent"].startswith("TestBot/")
+
+
+def test_saved_files_are_read_without_a_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], web: Mocker
+) -> None:
+    """`--from-dir` decides from files by host and path, with the headers saved beside them."""
+    site = tmp_path / "saved.example"
+    (site / ".well-known").mkdir(parents=True)
+    (site / "robots.txt").write_text("User-agent: *\nDisallow: /closed/\n")
+    (site / "a.html").write_text("<html></html>")
+    (site / "a.html.headers").write_text("Content-Type: text/html\nX-Robots-Tag: noai\n")
+    (site / "index.html").write_text("<html></html>")
+    place = ["--from-dir", str(tmp_path)]
+    assert main(["check", *place, "https://saved.example/a.html"]) == 1
+    assert "noai" in capsys.readouterr().out
+    assert main(["check", *place, "https://saved.example/"]) == 0
+    assert main(["check", *place, "https://saved.example/closed/x"]) == 1
+    assert main(["check", *place, "https://saved.example/../../etc/passwd"]) == 0  # outside: not saved, not read
+    assert main(["check", "--from-dir", str(tmp_path / "none"), "https://saved.example/"]) == 2
+    assert not web.request_history

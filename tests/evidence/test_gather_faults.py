@@ -40,7 +40,7 @@ class Script:
         }
         self.asked: list[str] = []
 
-    async def __call__(self, url: str, limits: Limits) -> Evidence:
+    async def __call__(self, url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         """Give the next answer."""
         self.asked.append(url)
         answers = self.answers[url]
@@ -134,7 +134,7 @@ async def test_evidence_of_something_else_is_not_used(
 ) -> None:
     """Another URL's answer, or one out of an HTTP cache, says nothing of this origin now."""
 
-    async def fetch(url: str, limits: Limits) -> Evidence:
+    async def fetch(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         values = {"url": url, **others}
         return Evidence(values.pop("url"), 200, (), b"", NOW, **values)
 
@@ -147,7 +147,7 @@ async def test_a_fetch_that_never_returns_is_left_behind(made: Made) -> None:
     free = asyncio.Event()
     rounds = []
 
-    async def hangs(url: str, limits: Limits) -> Evidence:
+    async def hangs(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         while not free.is_set():
             rounds.append(url)
             with suppress(asyncio.CancelledError):
@@ -174,7 +174,7 @@ async def test_who_gives_up_waiting_ends_nobody_elses_wait(made: Made) -> None:
     gate, started = asyncio.Event(), asyncio.Event()
     asked: list[str] = []
 
-    async def fetch(url: str, limits: Limits) -> Evidence:
+    async def fetch(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         asked.append(url)
         started.set()
         await gate.wait()
@@ -197,7 +197,7 @@ async def test_all_may_give_up_and_the_probe_is_not_lost(made: Made) -> None:
     """What was asked for nobody is known to the next one."""
     gate, started = asyncio.Event(), asyncio.Event()
 
-    async def fetch(url: str, limits: Limits) -> Evidence:
+    async def fetch(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         started.set()
         await gate.wait()
         return Evidence(url, 403, (), b"", NOW)
@@ -272,13 +272,13 @@ async def test_close_ends_probes_and_allows_nothing(made: Made, tmp_path: Path) 
     path = tmp_path / "evidence.sqlite"
     started = asyncio.Event()
 
-    async def fetch(url: str, limits: Limits) -> Evidence:
+    async def fetch(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         if url != ROBOTS:
             started.set()
             await asyncio.Event().wait()
         return Evidence(url, 404, (), b"", NOW)
 
-    async def hangs(url: str, limits: Limits) -> Evidence:
+    async def hangs(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
     gathered = made(SqliteStore(path))
@@ -314,7 +314,7 @@ async def test_a_store_that_answers_late_makes_no_second_probe(made: Made) -> No
 
     store.load = slow  # type: ignore[method-assign]
 
-    async def fetch(url: str, limits: Limits) -> Evidence:
+    async def fetch(url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
         asked.append(url)
         if url == TDMREP:
             probing.set()

@@ -201,16 +201,20 @@ async def test_locations_of_another_version_are_passed_over(path: Path) -> None:
     assert await _load(path, ORIGIN) == [evidence(0)]
 
 
-async def test_evidence_of_anything_but_a_location_is_refused(path: Path) -> None:
-    """A page is no location; nor is a location under another spelling of its origin."""
+async def test_documents_are_kept_by_url_and_what_is_no_website_is_refused(path: Path) -> None:
+    """A location under another spelling is a document; it does not count for the location."""
+    urls = ["http://news.example/licence.xml", "http://NEWS.example/robots.txt", "http://news.example"]
+    documents = [Evidence(url, 200, (), url.encode(), START) for url in urls]
     store = SqliteStore(path)
-    for url in (
-        "http://news.example/page",
-        "http://NEWS.example/robots.txt",
-        "ftp://news.example/robots.txt",
-    ):
-        with pytest.raises(ValueError, match="is none of the locations"):
+    await store.save([evidence(0), *documents])
+    for url in ("ftp://news.example/robots.txt", "data:,x", "", "http://"):
+        with pytest.raises(ValueError, match="is not an http"):
             await store.save([Evidence(url, 200, (), b"", START)])
+    await store.close()
+    store = SqliteStore(path)
+    assert await store.load(ORIGIN) == [evidence(0)]
+    for document in documents:
+        assert await store.load_document(document.url) == [document]
     await store.close()
 
 

@@ -1,0 +1,250 @@
+"""One decision in the making: how the locations of a site stand, what every signal says, and what that comes to.
+
+Rule of this file: pure. Across protocols any reservation wins and no permission cancels it; what lifts one is a
+recorded licence. A location that the policy names and nobody looked at is unreachable, never absent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from optout_middleware.files import STALE, File, State, current, opened, pack
+from optout_middleware.policy import FALLBACKS, FINDINGS, LOCATIONS, RSL
+from optout_middleware.signals import SIGNALS, Asked, Named, robots_txt
+from optout_middleware.signals.paths import canonical_path
+from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement, WaitsFor, strictest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from optout_middleware.policy import Policy
+    from optout_middleware.terms import Claim, Evidence, Licence
+
+# What a licence of the party in control over the URL lifts: anything that a location said or may have said about use.
+_LIFTABLE = frozenset({
+    "refusal", "condition", "malformed-refusal", "training-consensus", "named-bot", "natural-language", "unreachable",
+})  # fmt: skip
+
+
+class View(NamedTuple):
+    """A site opened: what every decision about one of its URLs shares."""
+
+    files: Mapping[str, File]
+    sources: tuple[Source, ...]
+    newest: datetime | None
+    oldest_copy: datetime | None  # of those that stand in for an origin that is unreachable
+    robots: robots_txt.Selection | None  # None = unreachable
+    kept: Mapping[str, bytes]
+    documents: Mapping[str, Named]
+    reasons: tuple[Reason, ...]
+
+    def with_documents(self, seen: Sequence[Evidence], policy: Policy) -> View:
+        """Add documents that a page names."""
+        by_url: dict[str, list[Evidence]] = {}
+        for item in seen:
+            by_url.setdefault(item.url, []).append(item)
+        packed = b"".join(pack(RSL, *current(items), policy) for items in by_url.values())
+        found = {file.location: file for file in opened("", packed)}
+        return self._replace(
+            files={**self.files, **found},
+            sources=tuple(dict.fromkeys((*self.sources, *(file.source for file in found.values())))),
+            documents={**self.documents, **{url: _named(file) for url, file in found.items()}},
+        )
+
+    @classmethod
+    def of(cls, policy: Policy, seen: Sequence[File]) -> View:
+        """Open a site: how each location stands, and the reasons that gives for every URL alike."""
+        files = {file.location: file for file in seen}
+        file = files.get("robots.txt")
+        robots = None if file is None or file.state == State.UNREACHABLE else robots_txt.selection(file.kept)
+        read = {name: file.kept for name, file in files.items() if file.is_read and name in LOCATIONS}
+        kept = {name: text for name, text in read.items() if name != "robots.txt"}
+        documents = {name: _named(file) for name, file in files.items() if name not in LOCATIONS}
+        reasons = []
+        for location in LOCATIONS:
+            if location not in files and (location not in policy.locations or _is_spared(location, files)):
+                continue
+            if (finding := _standing(location, files.get(location), robots)) is not None:
+                source = files[location].source if location in files else None
+                reasons.append(_reason(policy, finding[0], location, source, note=finding[1]))
+        if robots is not None:
+            source = files["robots.txt"].source
+            reasons += [_reason(policy, "odd-file", "robots.txt", source, note=note) for note in robots.notes]
+        sources = tuple(file.source for file in seen)
+        newest = max((source.fetched_at for source in sources), default=None)
+        oldest = min((file.source.fetched_at for file in seen if file.state == State.STALE), default=None)
+        return cls(files, sources, newest, oldest, robots, kept, documents, tuple(reasons))
+
+    def holds_at(self, at: datetime) -> bool:
+        """Tell whether all that it rests on counts at that date."""
+        return (self.newest is None or self.newest <= at) and (
+            self.oldest_copy is None or at - self.oldest_copy <= STALE
+        )
+
+
+def files_at(seen: Sequence[File], at: datetime) -> list[File]:
+    """Give the files as they count at a date: what was seen later does not, nor does a copy grown too old."""
+    return [
+        file._replace(state=State.UNREACHABLE, kept=b"")
+        if file.state == State.STALE and at - file.source.fetched_at > STALE
+        else file
+        for file in seen
+        if file.source.fetched_at <= at
+    ]
+
+
+def _is_spared(location: str, files: Mapping[str, File]) -> bool:
+    """Tell whether a location need not be looked at, since the one that goes before it is there."""
+    before = files.get(FALLBACKS.get(location, ""))
+    return before is not None and before.is_read
+
+
+def _named(file: File) -> Named:
+    body = robots_txt.unpacked(file.kept)
+    status = f"status {file.source.status}" if file.source.status else "no response"
+    return Named(file.is_read, file.state == State.UNREACHABLE, body, file.note or status)
+
+
+def _standing(location: str, file: File | None, robots: robots_txt.Selection | None) -> tuple[str, str] | None:
+    """Give the finding that how a location stands raises, with a note; None where it was read, or is absent."""
+    if file is not None and (file.is_read or file.state == State.ABSENT):
+        return None
+    if file is not None and file.state == State.UNAVAILABLE:
+        return "unavailable", file.note
+    if location == "robots.txt":
+        return "robots-unreachable", file.note if file else "nobody looked"
+    if file is None and robots is None:
+        return None  # robots.txt comes first, and says itself that nothing may be fetched now
+    if file is None and robots is not None and not robots.fetch.may_fetch(LOCATIONS[location])[0]:
+        return "unavailable", "closed to us by robots.txt, so not fetched"
+    return "unreachable", file.note if file else "nobody looked"
+
+
+def _reason(
+    policy: Policy,
+    finding: str,
+    location: str,
+    source: Source | None,
+    statement: Statement | None = None,
+    note: str = "",
+) -> Reason:
+    outcome, waits_for, override = policy.judge(finding)
+    return Reason(finding, outcome, waits_for, statement, location, source, note, override)
+
+
+class Bench:
+    """One decision in the making: statements and reasons as they are found."""
+
+    __slots__ = ("asset", "at", "path", "policy", "reasons", "statements", "url", "view")
+
+    def __init__(self, policy: Policy, url: str, at: datetime, view: View, asset: Evidence | None) -> None:
+        self.policy, self.url, self.at, self.view, self.asset = policy, url, at, view, asset
+        self.path = canonical_path(url)
+        self.statements: list[Statement] = []
+        self.reasons: list[Reason] = list(view.reasons)
+
+    def decision(self, claims: Sequence[Claim], licences: Sequence[Licence]) -> Decision:
+        """Look at robots.txt, the statements of each signal and the claims, in that order; then settle."""
+        robots = self.view.robots
+        may_fetch = self.path == "/robots.txt" if robots is None else self._may_fetch(robots)
+        asked = Asked(
+            self.url,
+            self.path,
+            self.policy,
+            robots or robots_txt.NOTHING,
+            may_fetch,
+            self.view.kept,
+            self.asset,
+            self.view.documents,
+        )
+        for signal in SIGNALS:
+            for statement in signal.state(asked):
+                self._state(statement)
+        for claim in claims:
+            self._claim(claim)
+        lifting = self._licensed(licences) if licences else ()
+        return self._settled(lifting, may_fetch=may_fetch)
+
+    def _find(
+        self, finding: str, location: str, source: Source | None, statement: Statement | None = None, note: str = ""
+    ) -> None:
+        self.reasons.append(_reason(self.policy, finding, location, source, statement, note))
+
+    def _may_fetch(self, robots: robots_txt.Selection) -> bool:
+        may_fetch, line = robots.fetch.may_fetch(self.path)
+        if not may_fetch and line is not None:
+            file = self.view.files["robots.txt"]
+            statement = Statement(
+                "robots.txt", "robots.txt", f"line {line.number}", line.text, Preference.DISALLOWED,
+                "RFC 9309 section 2.2.2", "fetch-forbidden", notes=robots.notes, source=file.source,
+            )  # fmt: skip
+            self.statements.append(statement)
+            self._find("fetch-forbidden", "robots.txt", file.source, statement, file.note)
+        return may_fetch
+
+    def _state(self, statement: Statement) -> None:
+        file = self.view.files.get(statement.location)
+        source = file.source if file else self.asset.source if self.asset is not None else None
+        statement = statement._replace(source=source)
+        self.statements.append(statement)
+        if statement.finding:
+            self._find(statement.finding, statement.location, source, statement, file.note if file else "")
+
+    def _claim(self, claim: Claim) -> None:
+        if claim.finding not in FINDINGS:
+            raise ValueError(f"claim of {claim.party}: finding {claim.finding!r} is none of {', '.join(FINDINGS)}")
+        if claim.since is not None and claim.since > self.at:
+            return
+        plain = FINDINGS[claim.finding].precautionary is FINDINGS[claim.finding].literal is Outcome.DENY
+        preference = Preference.DISALLOWED if plain else Preference.UNKNOWN
+        statement = Statement("register", "register", claim.party, claim.text, preference, claim.rule, claim.finding)
+        self.statements.append(statement)
+        self._find(claim.finding, "register", None, statement)
+
+    def _licensed(self, licences: Sequence[Licence]) -> tuple[Licence, ...]:
+        """Lift what locations reserved where a licence covers URL, usage and date; not what robots.txt forbids."""
+        lifting = tuple(found for found in licences if found.covers(self.url, self.policy.usage, self.at))
+        if lifting:
+            by = f"lifted by a licence of {lifting[0].party}, recorded by {lifting[0].recorded_by}"
+            self.reasons = [
+                reason._replace(outcome=Outcome.ALLOW, waits_for=None, note=by)
+                if reason.finding in _LIFTABLE
+                else reason
+                for reason in self.reasons
+            ]
+            for licence in lifting:
+                self._find("licensed", "register", None, note=f"{licence.party}: {licence.evidence}")
+        return lifting
+
+    def _settled(self, lifting: tuple[Licence, ...], *, may_fetch: bool) -> Decision:
+        reasons = self.reasons
+        outcome = strictest([reason.outcome for reason in reasons])
+        if outcome is Outcome.DENY:  # what nobody looked at could not have changed it
+            reasons = [reason for reason in reasons if reason.source or reason.statement or not reason.waits_for]
+        conditions = [condition for statement in self.statements for condition in statement.conditions]
+        conditions += [condition for licence in lifting for condition in licence.conditions]
+        return Decision(
+            self.url,
+            outcome,
+            may_fetch,
+            waits_for(reasons) if outcome is Outcome.PENDING else None,
+            tuple(dict.fromkeys(conditions)),
+            tuple(sorted(reasons, key=strictest_first)) if len(reasons) > 1 else tuple(reasons),
+            tuple(self.statements),
+            self.view.sources,
+            lifting,
+            self.at,
+            self.policy.sha256,
+        )
+
+
+def strictest_first(reason: Reason) -> int:
+    """Sort by it, and what settled the outcome comes first."""
+    return (Outcome.DENY, Outcome.PENDING, Outcome.ALLOW).index(reason.outcome)
+
+
+def waits_for(reasons: Iterable[Reason]) -> WaitsFor | None:
+    """Give what is waited for first: a probe can settle what a person would else look at."""
+    waited = {reason.waits_for for reason in reasons}
+    return next((word for word in WaitsFor if word in waited), None)

@@ -1,0 +1,1 @@
+"""Evidence: gathered, kept, asked for again."""
