@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from optout_middleware.cli import check
+from optout_middleware.cli import check, signals
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"%(prog)s {version('optout-middleware')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check.add_to(commands)
+    signals.add_to(commands)
     return top
 
 

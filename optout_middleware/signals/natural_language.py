@@ -90,7 +90,7 @@ _END = re.compile(
 )
 # After these a full stop ends no sentence.
 _SHORT = re.compile(
-    r"(?:\b(?:art|abs|gem|lt|nr|no|n|cf|vgl|bzw|al|par|sec|inc|ltd|resp|ziff|lit|cpi|[a-z])|\bd\. ?h|\bz\. ?b)\.\s{1,9}$",
+    r"(?:\b(?:art|abs|gem|lt|nr|no|n|cf|vgl|bzw|al|par|sec|inc|ltd|resp|ziff|lit|[a-z])|\bd\. ?h|\bz\. ?b)\.\s{1,9}$",
     re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s+")

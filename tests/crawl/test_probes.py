@@ -162,14 +162,16 @@ async def test_next_crawl_starts_warm(site: Site, crawl: Crawls, tmp_path: Path)
     assert (first.stat("optout/site/store"), second.stat("optout/site/store")) == (0, 1)
 
 
-async def fetched(url: str, limits: Limits, *, middleware: type | None = None) -> Evidence:
+async def fetched(
+    url: str, limits: Limits, *, middleware: type | None = None, known: Evidence | None = None, proxy: str | None = None
+) -> Evidence:
     """Fetch one URL on the engine of a crawl that is under way."""
     told: list[Evidence] = []
 
     class Fetches(Pages):
         async def start(self) -> Any:
-            fetch = EngineFetch(self.crawler, Request("data:,"), object())
-            told.append(await fetch(url, limits))
+            fetch = EngineFetch(self.crawler, Request("data:,", meta={"proxy": proxy}), object())
+            told.append(await fetch(url, limits, known))
             if not told:
                 yield
 
