@@ -217,6 +217,7 @@ def test_doubt_about_a_location_never_opens(
 ) -> None:
     """Where a location cannot be reached any more its copy counts; without a copy never more open than silence."""
     assume(path != "/robots.txt")  # whose response would be another answer of the same moment
+    assume(path != "/robots.txt")  # the page would be a robots.txt
     asset = page(path, headers)
     seen = [*located, asset]
     failed = located[failing]

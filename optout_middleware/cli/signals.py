@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 ROBOTS_TXT = "robots.txt"
 # Where signals stand besides the files that they keep; files of a site come from the signals themselves.
 PLACES = {
-    "tdmrep": ("header", "meta", "EPUB, PDF"),
+    "tdmrep": ("header", "meta", "EPUB", "PDF"),
     "robots-tag": ("header", "meta"),
     "content-usage": (ROBOTS_TXT, "header"),
     "content-signal": (ROBOTS_TXT, "header"),
     "product-tokens": (ROBOTS_TXT,),
     "rsl": (ROBOTS_TXT, "header", "HTML", "feed"),
-    "ai-training": (ROBOTS_TXT,),
-    "natural-language": (ROBOTS_TXT, "page text"),
+    "disallow-ai-training": (ROBOTS_TXT,),
 }
 
 

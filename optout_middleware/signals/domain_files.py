@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _AI_TXT = ("ai.txt", ".well-known/ai.txt")
 _TRUST_TXT = ("trust.txt", ".well-known/trust.txt")
 _LIMIT = 65_536  # octets that are read of either file; the generator's files have some hundred
+_MOST = 8  # lines of a trust.txt that are kept; its specification has one
 _OTHER_FORM = b"?"  # kept of an ai.txt in another form
 _NOES = frozenset({"no", "false", "0", "none", "never", "n", "disallow", "disallowed"})
 _ATTRIBUTE = re.compile(r"[ \t]*datatrainingallowed[ \t]*([=:])[ \t]*([^#\r\n]*)", re.IGNORECASE)
@@ -99,9 +100,16 @@ def _ai_line(rules: robots_txt.FetchRules, path: str) -> Line | None:
 
 
 def _keep_trust_txt(evidence: Evidence) -> bytes:
-    """Keep the lines with the attribute datatrainingallowed, each with its number."""
+    """Keep the lines with the attribute datatrainingallowed, each with its number; of lines that say one thing the first.
+
+    Lines that say no come first, so that no number of others can crowd them out.
+    """
     lines = enumerate(re.split(r"\r\n|\r|\n", _text(evidence)), 1)
-    return "\n".join(f"{number} {line.strip()[:200]}" for number, line in lines if _ATTRIBUTE.match(line)).encode()
+    said: dict[tuple[str, str], str] = {}
+    for number, line in lines:
+        if _ATTRIBUTE.match(line):
+            said.setdefault(_value(line), f"{number} {line.strip()[:200]}")
+    return "\n".join(said[value] for value in sorted(said, key=lambda value: _order(*value))[:_MOST]).encode()
 
 
 def _trust_txt(asked: Asked) -> Iterator[Statement]:

@@ -76,6 +76,15 @@ def test_silence_costs_nothing() -> None:
     assert domain_files.TRUST_TXT.keep["trust.txt"](seen) == b""
 
 
+def test_many_lines_are_few_to_keep() -> None:
+    """However many lines the file has, few are kept, and a no is among them."""
+    lines = [b"datatrainingallowed=%d" % number for number in range(1000)]
+    seen = Evidence("https://h.example/trust.txt", 200, [], b"\n".join([*lines, b"datatrainingallowed=no"]), SEEN)
+    kept = domain_files.TRUST_TXT.keep["trust.txt"](seen)
+    assert len(kept) < 300
+    assert kept.startswith(b"1001 datatrainingallowed=no\n")
+
+
 BODY = st.lists(
     st.sampled_from([
         b"User-Agent: *", b"Disallow: ", b"Allow: ", b"/", b"*", b"*.jpg", b"\n", b"\r", b"datatrainingallowed", b"=", b":",

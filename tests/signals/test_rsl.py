@@ -31,7 +31,7 @@ def document(inner: str) -> bytes:
 
 
 def evidence(vector: dict[str, Any]) -> list[Evidence]:
-    """Make what was seen: the files of the site, the documents that are named, and the page where the vector has one."""
+    """Make what was seen: the files of the site, the documents that are named, and the page where there is one."""
     seen = [Evidence(SITE + path, 404, [], b"", SEEN) for name, path in LOCATIONS.items() if name != "robots.txt"]
     seen.append(Evidence(f"{SITE}/robots.txt", 200, [], vector.get("robots", ROBOTS).encode(), SEEN))
     documents = {url: inner and document(inner) for url, inner in vector.get("documents", {}).items()}
@@ -183,7 +183,8 @@ LINKS = st.sampled_from([
 HTML = st.lists(
     st.sampled_from([
         "<link rel=license type=application/rsl+xml href=", "'https://['>", "/l.xml>", "<base href='http://['>",
-        "<script type=application/rsl+xml>", "</script>", "<head>", "</head>", "<body>", "<rsl/>", "\x00", "<rsl:content",
+        "<script type=application/rsl+xml>", "</script>", "<head>", "</head>", "<body>", "<rsl/>", "\x00",
+        "<rsl:content",
         f"<rss xmlns:rsl='{NAMESPACE}'>", "<rsl:license>", "</rss>", "<?xml version='1.0'?>",
     ]),
     max_size=9,

@@ -1,0 +1,52 @@
+"""A recorder nearer the network than Scrapy's redirect middleware: what a redirect says in its headers counts.
+
+Rule of this file: it looks at headers only, changes nothing of a response, and decides nothing. What it saw travels in
+the request's meta, which Scrapy copies into the request that a redirect leads to; whatever a spider puts there can add
+a refusal and lift none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optout_middleware.terms import Hop
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+
+META = "optout_hops"
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.4
+# The fields that signals read in any response.
+_FIELDS = (
+    b"X-Robots-Tag", b"Robots-Tag", b"tdm-reservation", b"tdm-policy", b"Content-Usage", b"Content-Signal", b"Link",
+)  # fmt: skip
+_MOST = 20  # redirects that are kept in mind; Scrapy follows as many
+
+
+class HopRecorder:
+    """Keeps the headers of redirects that say something."""
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        """Note a redirect with a field that a signal reads."""
+        if response.status in _REDIRECTING:
+            headers = [(name, value) for name in _FIELDS for value in response.headers.getlist(name)]
+            if headers:
+                shown = [(name.decode(), value.decode("latin-1")) for name, value in headers]
+                hops = [*request.meta.get(META, ()), [request.url, response.status, shown]]
+                request.meta[META] = hops[-_MOST:]
+        return response
+
+
+def spoken_hops(meta: dict[str, Any]) -> dict[str, Hop]:
+    """Give the hops that said something, by URL; anything else that stands in their place is passed over."""
+    found = (_hop(row) for row in meta.get(META, ()))
+    return {hop.url: hop for hop in found if hop is not None}
+
+
+def _hop(row: Any) -> Hop | None:
+    try:
+        url, status, headers = row
+        return Hop(str(url), int(status), tuple((str(name).lower(), str(value)) for name, value in headers))
+    except (TypeError, ValueError):
+        return None
