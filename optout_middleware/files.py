@@ -125,7 +125,8 @@ def pack(location: str, item: Evidence, state: str, note: str, policy: Policy) -
         url = _octets(item.url)
         kept = robots_txt.packed(item.body) if is_read else b""
     elif is_read and location == "robots.txt":
-        kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy))
+        comments = "robots.txt" in policy.natural_language
+        kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy), comments=comments)
     elif is_read:
         kept = _KEEP[location](item)
     error, remark = _octets(item.error or "")[:500], _octets(note)[:500]

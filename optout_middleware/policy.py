@@ -100,6 +100,7 @@ LOCATIONS: Mapping[str, str] = {
 RSL = "rsl"  # licence documents that robots.txt or a page names, wherever they stand
 FALLBACKS: Mapping[str, str] = {".well-known/ai.txt": "ai.txt", ".well-known/trust.txt": "trust.txt"}
 ALL_LOCATIONS = (*LOCATIONS, RSL)
+_TEXTS = ("robots.txt", "page")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Policy:
         profile: how findings are judged.
         findings: row of `FINDINGS` -> `Override`, or a mapping with "outcome", "by" and "reason".
         locations: what of a site is looked at, names of `ALL_LOCATIONS` or "all"; robots.txt always.
+        natural_language: where sentences that reserve are looked for: "robots.txt" (its comments), "page" (its text).
         user: our kinds of user, as RSL names them (section 3.4.1.2).
         territory: where we act, as RSL's geo names it: country codes or EU (section 3.5).
         training_tokens: product tokens of others that count as core training tokens besides those of the package.
@@ -128,6 +130,7 @@ class Policy:
     locations: tuple[str, ...] = ("robots.txt", "tdmrep.json")
     training_tokens: tuple[str, ...] = ()
     policy_tokens_training: tuple[str, ...] = ("__usage_ai-training",)
+    natural_language: tuple[str, ...] = ("robots.txt",)
     user: tuple[str, ...] = ("commercial",)
     territory: tuple[str, ...] = ("EU",)
 
@@ -145,6 +148,7 @@ class Policy:
             "locations": _locations(self.locations),
             "training_tokens": _names("training_tokens", self.training_tokens),
             "policy_tokens_training": _names("policy_tokens_training", self.policy_tokens_training),
+            "natural_language": _places(self.natural_language),
             "user": _names("user", self.user),
             "territory": _names("territory", self.territory),
         }
@@ -174,6 +178,7 @@ class Policy:
             "locations": list(self.locations),
             "training_tokens": list(self.training_tokens),
             "policy_tokens_training": list(self.policy_tokens_training),
+            "natural_language": list(self.natural_language),
             "user": list(self.user),
             "territory": list(self.territory),
         }
@@ -225,6 +230,13 @@ def _names(what: str, names: object) -> tuple[str, ...]:
     if isinstance(names, str) or not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
         raise PolicyError(f"{what} is {names!r}: give a list of names")
     return tuple(dict.fromkeys(names))
+
+
+def _places(names: object) -> tuple[str, ...]:
+    named = _names("natural_language", names)
+    if unknown := [name for name in named if name not in _TEXTS]:
+        raise PolicyError(f"natural_language {unknown[0]!r} is unknown: choose out of {', '.join(_TEXTS)}")
+    return named
 
 
 def _locations(names: object) -> tuple[str, ...]:

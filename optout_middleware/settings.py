@@ -200,6 +200,11 @@ SETTINGS: tuple[Setting, ...] = (
         _of_policy("policy_tokens_training", _list),
     ),
     Setting(
+        "OPTOUT_NATURAL_LANGUAGE", ("robots.txt",),
+        "where sentences that reserve are looked for: robots.txt (its comments), page (its text, slow)",
+        _of_policy("natural_language", _list),
+    ),
+    Setting(
         "OPTOUT_USER", ("commercial",), "your kinds of user, as RSL licences name them",
         _of_policy("user", _list),
     ),

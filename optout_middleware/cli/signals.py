@@ -23,6 +23,7 @@ PLACES = {
     "product-tokens": (ROBOTS_TXT,),
     "rsl": (ROBOTS_TXT, "header", "HTML", "feed"),
     "disallow-ai-training": (ROBOTS_TXT,),
+    "natural-language": (f"{ROBOTS_TXT} (comments)", "page text"),
 }
 
 

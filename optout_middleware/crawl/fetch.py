@@ -76,7 +76,7 @@ class EngineFetch:
                     await _check_public(link, deadline)
                 response = await self._downloaded(link, limits, deadline, {} if hops else conditions(known))
                 if limits.public_only:
-                    pass
+                    _check_peer(response)
             except Exception as error:  # noqa: BLE001 - a download handler or middleware may raise anything
                 return Evidence(url, None, (), b"", _now(), final_url=link, error=_line(error), hops=hops)
             location = response.headers.get(b"Location")

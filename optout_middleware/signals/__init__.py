@@ -8,7 +8,15 @@ module and one row.
 
 from __future__ import annotations
 
-from optout_middleware.signals import domain_files, product_tokens, robots_tag, rsl, tdmrep, usage_fields
+from optout_middleware.signals import (
+    domain_files,
+    natural_language,
+    product_tokens,
+    robots_tag,
+    rsl,
+    tdmrep,
+    usage_fields,
+)
 from optout_middleware.signals.asked import Asked, Named, Signal
 
 __all__ = ["SIGNALS", "Asked", "Named", "Signal"]
@@ -23,4 +31,5 @@ SIGNALS: tuple[Signal, ...] = (
     domain_files.AI_TXT,
     domain_files.TRUST_TXT,
     usage_fields.AI_TRAINING,
+    natural_language.SIGNAL,
 )

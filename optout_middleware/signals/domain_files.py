@@ -100,7 +100,7 @@ def _ai_line(rules: robots_txt.FetchRules, path: str) -> Line | None:
 
 
 def _keep_trust_txt(evidence: Evidence) -> bytes:
-    """Keep the lines with the attribute datatrainingallowed, each with its number; of lines that say one thing the first.
+    """Keep the lines with the attribute datatrainingallowed, each with its number; of alike ones the first.
 
     Lines that say no come first, so that no number of others can crowd them out.
     """

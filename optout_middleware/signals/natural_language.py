@@ -17,9 +17,17 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
+from selectolax.lexbor import LexborHTMLParser
+
+from optout_middleware.signals.asked import Asked, Signal
+from optout_middleware.terms import Preference, Statement, Usage
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from optout_middleware.terms import Evidence
+
+_MOST = 5  # sentences of a page that are quoted
 _QUOTED = 300  # characters of a sentence that are quoted
 _LONGEST = 1000  # a longer run without an end is read in pieces of this length, so that cost stays linear
 _WRAPPED = 60  # a shorter line before a capital is a heading, menu or list entry: a sentence of its own
@@ -181,3 +189,44 @@ def _reserving(sentence: str) -> str:
     if not met or any(table.bar.search(plain) for table in met):
         return ""
     return max(met, key=lambda table: len(table.words.findall(plain))).language
+
+
+def _state(asked: Asked) -> Iterator[Statement]:
+    """Tell of each sentence that reserves, in comments of robots.txt and, where the policy asks for it, in the page."""
+    if asked.policy.usage is Usage.SEARCH:
+        return
+    for line in asked.robots.sentences:
+        yield _statement("robots.txt", f"line {line.number}, comment", line.text)
+    asset = asked.asset
+    if asset is None or "page" not in asked.policy.natural_language or not _is_text(asset):
+        return
+    for found in find(_page_text(asset))[:_MOST]:
+        yield _statement("page", "text", " ".join(found.sentence.split()))
+
+
+def _statement(location: str, where: str, sentence: str) -> Statement:
+    return Statement(
+        "natural-language", location, where, sentence, Preference.UNKNOWN,
+        "Directive (EU) 2019/790, Article 4(3) and recital 18", "natural-language",
+        notes=("whether a sentence is machine-readable is open: a person decides",),
+    )  # fmt: skip
+
+
+def _is_text(asset: Evidence) -> bool:
+    return asset.media_type in ("", "text/html", "application/xhtml+xml", "text/plain")
+
+
+def _page_text(asset: Evidence) -> str:
+    if asset.media_type == "text/plain":
+        return asset.body.decode("utf-8", "replace")
+    parser = LexborHTMLParser(asset.body)
+    parser.strip_tags(["script", "style", "noscript", "template"])
+    return parser.body.text(separator=" ") if parser.body is not None else ""
+
+
+SIGNAL = Signal(
+    "natural-language",
+    "rules of November 2026",
+    "https://eur-lex.europa.eu/eli/dir/2019/790/oj",
+    _state,
+)

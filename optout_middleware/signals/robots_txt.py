@@ -13,9 +13,11 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from bisect import bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from optout_middleware.signals import natural_language
 from optout_middleware.signals.paths import PathRules, canonical_path, pattern
 
 if TYPE_CHECKING:
@@ -228,6 +230,7 @@ AI_TRAINING = "d"  # DisallowAITraining of our group, which no specification in 
 SIGNAL_NAMED = "x"  # Content-Signal of groups that name others only
 OTHERS = "o"  # not a line: the names of others whose rules follow
 OTHERS_RULE = "p"  # Allow or Disallow of those others
+NATURAL = "c"  # not a record: a sentence in a comment that reserves
 NAMED = "q"  # not a line: a group names our token
 NOTE = "n"  # what a reader should know of the file as a whole
 
@@ -260,6 +263,7 @@ class Selection(NamedTuple):
         licences: the License lines that hold for us.
         others: names of others, in lower case, with Allow and Disallow of the groups that name them.
         names_us: whether a group names our token.
+        sentences: what comments reserve in natural language, as lines.
         notes: what a reader should know of the file as a whole.
     """
 
@@ -268,6 +272,7 @@ class Selection(NamedTuple):
     licences: tuple[Line, ...]
     others: tuple[tuple[tuple[str, ...], FetchRules], ...]
     names_us: bool
+    sentences: tuple[Line, ...]
     notes: tuple[str, ...]
 
     def most_specific(self, kind: str, path: str) -> list[Line]:
@@ -276,19 +281,22 @@ class Selection(NamedTuple):
         return rules.most_specific(path) if rules else []
 
 
-NOTHING = Selection(FetchRules(()), {}, (), (), False, ())
+NOTHING = Selection(FetchRules(()), {}, (), (), False, (), ())
 
 
-def keep(body: bytes, product_token: str, others: frozenset[str] = frozenset()) -> bytes:
+def keep(body: bytes, product_token: str, others: frozenset[str] = frozenset(), *, comments: bool = False) -> bytes:
     """Condense a file to the lines that can answer for that product token; `selection` reads them.
 
     Args:
         body: the file.
         product_token: ours.
         others: tokens of others, in lower case, whose groups are kept too.
+        comments: whether sentences in comments that reserve are kept too.
     """
     robots = parse(body)
-    rows = [row for rows in (_kept_of_ours(robots, product_token), _kept_of_others(robots, others)) for row in rows]
+    rows = [*_kept_of_ours(robots, product_token), *_kept_of_others(robots, others)]
+    if comments and b"#" in body:
+        rows += _kept_of_comments(_text(body)[0])
     text = "\n".join(f"{kind}{line.number} {line.text}" for kind, line in rows)
     return packed(text.encode("utf-8", "surrogateescape"))
 
@@ -335,18 +343,34 @@ def _kept_of_others(robots: RobotsTxt, others: frozenset[str]) -> Iterator[tuple
         yield from ((OTHERS_RULE, line) for line in lines)
 
 
+def _kept_of_comments(text: str) -> Iterator[tuple[str, Line]]:
+    """Give the sentences of comments that reserve, each with the number of the line that it begins in."""
+    starts, numbers, words = [0], [0], ""
+    for number, raw in enumerate(_END_OF_LINE.split(text), 1):
+        _, hash_, comment = raw.partition("#")
+        if hash_ and (comment := comment.strip("# \t")):
+            starts.append(len(words))
+            numbers.append(number)
+            words += f"{comment} "
+    for found in natural_language.find(words):
+        number = numbers[bisect_right(starts, found.start) - 1]
+        yield NATURAL, Line(number, "", "", " ".join(found.sentence.split()))
+
+
 @lru_cache(maxsize=1024)  # a pure function; hosts in use are compiled, all others cost their kept bytes only
 def selection(kept: bytes) -> Selection:
     """Make kept lines ready to decide."""
     lines: dict[str, list[Line]] = {}
     others: list[tuple[tuple[str, ...], list[Line]]] = []
-    notes = []
+    notes, sentences = [], []
     for row in unpacked(kept).decode("utf-8", "surrogateescape").split("\n") if kept else ():
         number, _, text = row[1:].partition(" ")
         if row[0] == NOTE:
             notes.append(text)
         elif row[0] == OTHERS:
             others.append((tuple(text.split(",")), []))
+        elif row[0] == NATURAL:
+            sentences.append(Line(int(number), "", "", text))
         elif row[0] == OTHERS_RULE:
             others[-1][1].extend(_record(int(number), text))
         else:
@@ -359,6 +383,7 @@ def selection(kept: bytes) -> Selection:
         licences,
         tuple((names, _fetch_rules(rules)) for names, rules in others),
         names_us,
+        tuple(sentences),
         tuple(notes),
     )
 
