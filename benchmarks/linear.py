@@ -7,12 +7,14 @@ call gets a text that was never seen before, so that no cache answers.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.report import Row, Table, at_most
 from benchmarks.samples import AT
 from benchmarks.timing import interleaved
 from optout_middleware import Evidence, Policy, decide
+from optout_middleware.policy import ALL_LOCATIONS, LOCATIONS, RSL
 from optout_middleware.signals.product_tokens import PRODUCT_TOKENS
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
 _SMALL, _LARGE = 50 * 1024, 500 * 1024
 _RATIO = 12.0
-_POLICY = Policy("ExampleAICrawler")
-_ORIGIN = "http://www.news.example"
+_POLICY = Policy("ExampleAICrawler", locations=ALL_LOCATIONS)
+_READING = replace(_POLICY, natural_language=("robots.txt", "page"))
+_ORIGIN = "https://www.news.example"
 _PATH = "/" + "a" * 1000 + "/" + "ab" * 400
 _SALT = "0SALT0"  # stands for a text that is new in each call
 _TOKENS = tuple(token.name for token in PRODUCT_TOKENS.values() if token.core_training or token.control)
@@ -35,7 +38,7 @@ class _Attack(NamedTuple):
     """One adversarial input.
 
     Fields:
-        format: where it stands: "robots.txt", "tdmrep.json", "header", "HTML" or "URL".
+        format: where it stands: a name of `LOCATIONS`, RSL, "header", "HTML", "page text", "PDF" or "URL".
         what: the attack, in words.
         start, unit, end: the text is `start`, as many copies of `unit` as fit, `end`; "{n}" is the number of the copy.
         header: the name of the field, where it is a header; with `unit` as the whole value of each of many fields if
@@ -86,6 +89,8 @@ def _robots() -> Iterator[_Attack]:
     yield attack("percent signs", f"{_GROUP}Disallow: /", "%2")
     yield attack("characters beyond ASCII", f"{_GROUP}Disallow: /", "\u30c4")
     yield attack("comments", _GROUP, "#{n}\n")
+    yield attack("comments that reserve", _GROUP, "# {n}: text and data mining of this content is reserved.\n")
+    yield attack("one comment that nearly reserves", f"{_GROUP}#", " text and data mining of {n} and")
 
 
 def _tdmrep() -> Iterator[_Attack]:
@@ -108,8 +113,94 @@ def _tdmrep() -> Iterator[_Attack]:
     yield attack("commas", first, ",", "]")
 
 
+def _text_files() -> Iterator[_Attack]:
+    for what, start, unit in (
+        ("many rules", _GROUP, "Disallow: /a{n}\n"),
+        ("many rules with wildcards", _GROUP, "Disallow: /*a*ab*b{n}$\n"),
+        ("many groups", _GROUP, "User-agent: bot{n}\nDisallow: /\n"),
+        ("one long line", f"{_GROUP}Disallow: /", "a"),
+    ):
+        yield _Attack("ai.txt", what, start, unit)
+    for what, start, unit in (
+        ("many lines", f"#{_SALT}\n", "datatrainingallowed=no{n}\n"),
+        ("one long value", f"#{_SALT}\ndatatrainingallowed=", "no "),
+        ("spaces", f"#{_SALT}\ndatatrainingallowed", " "),
+        ("lines of others", f"#{_SALT}\n", "member=http://{n}.example/\n"),
+    ):
+        yield _Attack("trust.txt", what, start, unit)
+
+
+def _rsl() -> Iterator[_Attack]:
+    def attack(what: str, start: str, unit: str, end: str = "") -> _Attack:
+        return _Attack(RSL, what, start, unit, end)
+
+    head = f'<rsl xmlns="https://rslstandard.org/rsl"><!--{_SALT}-->'
+    whole = f'{head}<content url="/">'
+    licence = '<license><permits type="usage">search</permits></license>'
+    yield attack("many contents", head, f'<content url="/a{{n}}">{licence}</content>', "</rsl>")
+    yield attack("many contents with wildcards", head, f'<content url="/*a*ab*b{{n}}$">{licence}</content>', "</rsl>")
+    yield attack("one content of wildcards", f'{head}<content url="/', "*a", f'">{licence}</content></rsl>')
+    yield attack("many licences", whole, licence, "</content></rsl>")
+    many = '<permits type="user">commercial</permits><prohibits type="geo">FR</prohibits>'
+    yield attack("many permits", f"{whole}<license>", many, "</license></content></rsl>")
+    yield attack(
+        "one long list", f'{whole}<license><permits type="usage">', " ai-{n}", "</permits></license></content></rsl>"
+    )
+    yield attack("elements in elements", whole, "<license>")
+    yield attack("elements of others in elements", whole, '<a xmlns="u:{n}">')
+    yield attack("attributes", f"{head}<content", ' a{n}="b"', f' url="/">{licence}</content></rsl>')
+    yield attack(
+        "entities", f'<!DOCTYPE rsl [<!ENTITY a "{_SALT}">', '<!ENTITY b{n} "&a;&a;">', f"]>{whole}&b9;</content></rsl>"
+    )
+    yield attack(
+        "character references",
+        f'{whole}<license><permits type="usage">',
+        "&#97;",
+        "</permits></license></content></rsl>",
+    )
+    yield attack("comments", whole, "<!-- -->", "</content></rsl>")
+
+
+def _prose() -> Iterator[_Attack]:
+    start = f"<p>{_SALT} "
+    for what, unit in (
+        ("sentences that reserve", "Text and data mining of this content is reserved. "),
+        ("sentences that nearly reserve", "Is text and data mining of part {n} allowed? "),
+        ("one sentence without an end", "text and data mining is reserved and "),
+        ("phrases without words between", "text and data mining "),
+        ("full stops", ". "),
+        ("elements in elements", "<div>mining "),
+        ("hidden elements", "<template>mining </template>"),
+    ):
+        yield _Attack("page text", what, start, unit)
+
+
+def _pdf() -> Iterator[_Attack]:
+    packet = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    named = '<rdf:Description xmlns:tdm="http://www.w3.org/ns/tdmrep/" tdm:reservation="1"/>'
+    start = f"%PDF-1.7\n%{_SALT}\n"
+    for what, begin, unit in (
+        ("many packets", "", f"{packet}{named}</rdf:RDF></x:xmpmeta>"),
+        ("many unclosed packets", "", packet),
+        ("many unclosed wrappers", named, "<x:xmpmeta>"),
+        ("elements in elements", f"{packet}{named}", "<rdf:li>"),
+        ("the namespace, repeated", packet, "http://www.w3.org/ns/tdmrep/ "),
+        ("many streams", "", "<</Type/Metadata>>stream\nx\nendstream\n"),
+        ("unclosed streams", "", "<</Type/Metadata/Filter/FlateDecode>>stream\nx"),
+    ):
+        yield _Attack("PDF", what, f"{start}{begin}", unit)
+
+
 def _headers() -> Iterator[_Attack]:
-    for name in ("x-robots-tag", "robots-tag", "content-usage", "content-signal", "tdm-reservation", "tdm-policy"):
+    for name in (
+        "x-robots-tag",
+        "robots-tag",
+        "content-usage",
+        "content-signal",
+        "tdm-reservation",
+        "tdm-policy",
+        "link",
+    ):
         yield _Attack("header", f"{name}, repeated", "", f"{_SALT}-{{n}}", header=name)
     for name, start, unit in (
         ("x-robots-tag", _SALT, ", noai"),
@@ -125,6 +216,10 @@ def _headers() -> Iterator[_Attack]:
         ("content-usage", f"{_SALT} train-ai", " "),
         ("content-signal", f"{_SALT}=no", ", ai-train=yes"),
         ("tdm-reservation", _SALT, ", 1"),
+        ("link", f"<{_SALT}>", ';rel="license";type="application/rsl+xml", </{n}>'),
+        ("link", f"<{_SALT}>", ';a="'),
+        ("link", f"<{_SALT}>", " "),
+        ("link", _SALT, "<"),
     ):
         yield _Attack("header", f"{name}, one long value of {unit!r}", start, unit, header=name)
 
@@ -163,8 +258,12 @@ def _html() -> Iterator[_Attack]:
 def _attacks() -> Iterator[_Attack]:
     yield from _robots()
     yield from _tdmrep()
+    yield from _text_files()
+    yield from _rsl()
     yield from _headers()
     yield from _html()
+    yield from _prose()
+    yield from _pdf()
     yield _Attack("URL", "a long path against wildcards", "/", "ab{n}")
 
 
@@ -180,6 +279,9 @@ def _row(attack: _Attack, options: Options) -> Row:
     calls = {"small": _deciding(attack, _SMALL), "large": _deciding(attack, _LARGE)}
     measured = interleaved(calls, options.rounds)
     small, large = min(measured["small"]), min(measured["large"])
+    if large > _RATIO * small:  # a busy machine, or a true miss: once more will tell
+        measured = interleaved(calls, options.rounds)
+        small, large = min(small, *measured["small"]), min(large, *measured["large"])
     cells = (attack.what, f"{1e3 * small:.2f}", f"{1e3 * large:.2f}", f"{large / small:.1f}")
     return Row(cells, at_most(large / small, _RATIO))
 
@@ -188,10 +290,11 @@ def _deciding(attack: _Attack, size: int) -> Callable[[], object]:
     """Make a call that reads the input, its salt new each time, and decides."""
     values = _values(attack, size)
     salts = itertools.count()
+    policy = _READING if attack.format == "page text" else _POLICY
 
     def deciding() -> object:
         salt = f"{next(salts):x}s{len(values)}"
-        return decide(*_asked(attack, [value.replace(_SALT, salt) for value in values]), _POLICY)
+        return decide(*_asked(attack, [value.replace(_SALT, salt) for value in values]), policy)
 
     return deciding
 
@@ -212,12 +315,12 @@ def _asked(attack: _Attack, values: list[str]) -> tuple[str, Iterable[Evidence]]
     """Give the URL to decide about and the evidence, with the input in its place."""
     url = _ORIGIN + (values[0] if attack.format == "URL" else _PATH)
     body = values[0].encode()
-    robots = body if attack.format == "robots.txt" else b"User-agent: *\nDisallow: /*a*b*c*d$\nDisallow: /*ab*bb\n"
-    reserved = body if attack.format == "tdmrep.json" else None
-    headers = [("content-type", "text/html"), *((attack.header, value) for value in values if attack.header)]
-    asset = body if attack.format == "HTML" else b"<p>text</p>"
-    return url, (
-        Evidence(f"{_ORIGIN}/robots.txt", 200, (), robots, AT),
-        Evidence(f"{_ORIGIN}/.well-known/tdmrep.json", 200 if reserved else 404, (), reserved or b"", AT),
-        Evidence(url, 200, headers, asset, AT),
-    )
+    files = {_ORIGIN + path: b"" for path in LOCATIONS.values()}
+    files[f"{_ORIGIN}/robots.txt"] = b"User-agent: *\nDisallow: /*a*b*c*d$\nDisallow: /*ab*bb\nLicense: /rsl.xml\n"
+    if attack.format in ALL_LOCATIONS:
+        files[_ORIGIN + LOCATIONS.get(attack.format, "/rsl.xml")] = body
+    asset = body if attack.format in ("HTML", "page text", "PDF") else b"<p>text</p>"
+    media_type = "application/pdf" if attack.format == "PDF" else "text/html"
+    headers = [("content-type", media_type), *((attack.header, value) for value in values if attack.header)]
+    seen = [Evidence(file, 200 if said else 404, (), said, AT) for file, said in files.items()]
+    return url, (*seen, Evidence(url, 200, headers, asset, AT))

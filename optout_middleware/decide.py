@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from optout_middleware.files import File, current, location_of, opened, pack, rank
+from optout_middleware.files import File, current, location_of, opened, pack, rank, rivals
 from optout_middleware.policy import FINDINGS, LOCATIONS, RSL
 from optout_middleware.settle import Bench, View, files_at, strictest_first, waits_for
 from optout_middleware.signals import SIGNALS, Asked, product_tokens, rsl
@@ -28,13 +28,12 @@ from optout_middleware.terms import (
 from optout_middleware.urls import is_of_origin, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from optout_middleware.policy import Policy
     from optout_middleware.terms import Claim, Hop, Licence
 
-_ERRORS, _TOO_MANY = 500, 429  # RFC 9110 section 15.6, RFC 6585 section 4
 _TABLES = [
     {name: list(map(str, row)) for name, row in FINDINGS.items()},
     {name: {value: sorted(usages) for value, usages in row.items()} for name, row in ANSWERS.items()},
@@ -210,24 +209,40 @@ def decide(
     if at is not None and at.utcoffset() is None:
         raise ValueError(f"at={at.isoformat()} has no time zone: pass an aware datetime")
     at = at or max(item.fetched_at for item in seen)
-    asset = _asset(url, seen, at)
-    chain = [url]
-    if asset is not None:
-        chain += [hop.url for hop in asset.hops] + [asset.final_url]
-    links = [_no_fragment(link) for link in chain if origin_of(link)]
-    chain = [*dict.fromkeys(link for link in links if link != links[-1]), links[-1]]
     past = [item for item in seen if item.fetched_at <= at]
-    documents = named_by(asset, policy) if asset is not None else ()
-    spoken = {_no_fragment(hop.url): hop for hop in asset.hops if hop.headers} if asset is not None else {}
-    decisions = []
-    for link in chain:
-        site = _site(origin_of(link) or "", past, policy)
-        last = asset if link == chain[-1] else None
-        own = [item for item in past if item.url in documents] if last is not None else []
-        decisions.append(site.decide(link, asset=last, claims=claims, licences=licences, documents=own, at=at))
-        if last is None and link in spoken:
-            decisions.append(decide_hop(site, spoken[link], asset, claims=claims, licences=licences, at=at))
+    decisions = [
+        decision
+        for asset in _assets(url, past)
+        for decision in _over_chain(url, asset, past, policy, claims, licences, at)
+    ]
     return strictest_of(decisions, url=url)
+
+
+def _over_chain(  # noqa: PLR0917 - what `decide` was given, handed on
+    url: str,
+    asset: Evidence | None,
+    past: Sequence[Evidence],
+    policy: Policy,
+    claims: Sequence[Claim],
+    licences: Sequence[Licence],
+    at: datetime,
+) -> Iterator[Decision]:
+    """Decide about the URL that was asked for, each hop, and the URL that answered, the last with its response."""
+    hops = asset.hops if asset is not None else ()
+    final = asset.final_url if asset is not None else url
+    links = [_no_fragment(link) for link in (url, *(hop.url for hop in hops), final) if origin_of(link)]
+    documents = named_by(asset, policy) if asset is not None else ()
+    own = [item for item in past if item.url in documents]
+    for link in dict.fromkeys(links):
+        for site in _sites(origin_of(link) or "", past, policy):
+            if link != links[-1]:
+                yield site.decide(link, claims=claims, licences=licences, at=at)
+            else:
+                yield site.decide(link, asset=asset, claims=claims, licences=licences, documents=own, at=at)
+    for hop in hops:
+        if hop.headers and (origin := origin_of(hop.url)):
+            for site in _sites(origin, past, policy):
+                yield decide_hop(site, hop, asset, claims=claims, licences=licences, at=at)
 
 
 def decide_hop(
@@ -245,15 +260,23 @@ def decide_hop(
     return site.decide(_no_fragment(hop.url), asset=seen, claims=claims, licences=licences, at=at)
 
 
-def _site(origin: str, seen: Sequence[Evidence], policy: Policy) -> Site:
-    """Read the site of an origin from what there is of it, and of the documents that it names."""
+def _sites(origin: str, seen: Sequence[Evidence], policy: Policy) -> list[Site]:
+    """Read the site of an origin from what there is of it, and of the documents that it names.
+
+    Where there are several answers of one moment at a location, there is a site for each: the strictest will count.
+    """
     files = [item for item in seen if location_of(item.url) and origin_of(item.url) == origin]
     if not files:
-        return Site.unseen(origin, policy)
-    site = Site.read(files, policy)
-    named = site.named()
-    documents = [item for item in seen if item.url in named and not location_of(item.url)]
-    return Site.read(files + documents, policy) if documents else site
+        return [Site.unseen(origin, policy)]
+    tied = rivals(files)
+    variants = [[item for item in files if item not in tied or item == chosen] for chosen in tied] or [files]
+    sites = []
+    for variant in variants:
+        site = Site.read(variant, policy)
+        named = site.named()
+        documents = [item for item in seen if item.url in named and not location_of(item.url)]
+        sites.append(Site.read(variant + documents, policy) if documents else site)
+    return sites
 
 
 def strictest_of(decisions: Sequence[Decision], *, url: str | None = None) -> Decision:
@@ -286,15 +309,17 @@ def _no_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
-def _asset(url: str, seen: Sequence[Evidence], at: datetime) -> Evidence | None:
-    """Give the latest answer of the URL itself, asked for by that URL or, failing that, reached by redirects.
+def _assets(url: str, past: Sequence[Evidence]) -> list[Evidence | None]:
+    """Give the latest response of the URL itself, asked for by that URL or, failing that, reached by redirects.
 
-    A page that answers with an error now has not taken back what it said before.
+    A response without the page (an error, 304, 4xx) takes nothing back of what the page said before. Of several
+    responses of one moment each is given; where there is none, None.
     """
     wanted = _no_fragment(url)
-    known = [item for item in seen if item.fetched_at <= at and item.status is not None]
+    known = [item for item in past if item.status is not None]
     asked = [item for item in known if _no_fragment(item.url) == wanted]
-    reached = [item for item in known if _no_fragment(item.final_url) == wanted]
-    responses = asked or reached
-    answers = [item for item in responses if (item.status or 0) < _ERRORS and item.status != _TOO_MANY]
-    return max(answers or responses, key=rank, default=None)
+    responses = asked or [item for item in known if _no_fragment(item.final_url) == wanted]
+    pages = [item for item in responses if 200 <= (item.status or 0) < 300]  # noqa: PLR2004 - RFC 9110 section 15.3
+    latest = max((item.fetched_at for item in pages or responses), default=None)
+    found = {item for item in pages or responses if item.fetched_at == latest}
+    return [*sorted(found, key=rank)] or [None]

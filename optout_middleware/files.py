@@ -93,6 +93,19 @@ def _is_whole(item: Evidence) -> bool:
     return not item.truncated or enough
 
 
+def rivals(items: Sequence[Evidence]) -> list[Evidence]:
+    """Give the answers of one location that differ and are of the same, latest moment; of the first such location."""
+    by_location: dict[str | None, list[Evidence]] = {}
+    for item in items:
+        by_location.setdefault(location_of(item.url), []).append(item)
+    for group in by_location.values():
+        latest = max(item.fetched_at for item in group)
+        tied = [item for item in group if item.fetched_at == latest and state_of(item) != State.UNREACHABLE]
+        if len({(state_of(item), item.sha256) for item in tied}) > 1:
+            return sorted(set(tied), key=rank)
+    return []
+
+
 def current(items: Sequence[Evidence]) -> tuple[Evidence, str, str]:
     """Give the evidence of a location that counts, how it stands, and a note.
 

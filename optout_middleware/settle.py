@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import STALE, File, State, current, opened, pack
 from optout_middleware.policy import FALLBACKS, FINDINGS, LOCATIONS, RSL
-from optout_middleware.signals import SIGNALS, Asked, Named, robots_txt
+from optout_middleware.signals import SIGNALS, Asked, Named, html_head, robots_txt
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement, WaitsFor, strictest
 
@@ -158,6 +158,10 @@ class Bench:
             self.asset,
             self.view.documents,
         )
+        if self.asset is not None and (self.asset.truncated or self.asset.error) and not html_head.is_whole(self.asset):
+            self._find(
+                "unreachable", "page", self.asset.source, note=self.asset.error or "cut before the end of its head"
+            )
         for signal in SIGNALS:
             for statement in signal.state(asked):
                 self._state(statement)

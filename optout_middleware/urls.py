@@ -6,14 +6,12 @@ because URLs come from the web.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import tldextract
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?\\]|$)", re.IGNORECASE)
 # The suffix list that tldextract carries: nothing is fetched and no cache is written (suffix_list_urls=()).
 _SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
@@ -102,7 +100,7 @@ def is_within(url: str, scope: str) -> bool:
     if "://" in scope:
         origin, wanted = origin_of(url), origin_of(scope)
         path = path_and_query(url)
-        if _DOT_SEGMENT.search(path):  # RFC 3986 section 5.2.4: it may lead out of the prefix
+        if ".." in unquote(unquote(path)):  # RFC 3986 section 5.2.4: in some spelling it may lead out of the prefix
             return False
         return origin is not None and origin == wanted and path.startswith(path_and_query(scope))
     host = host_of(url)

@@ -133,10 +133,11 @@ def test_words_are_read_from_text() -> None:
 def test_hash_covers_each_field() -> None:
     """What can change a decision changes the SHA-256; what is the same has the same."""
     row = {"noarchive": Override(DENY, "A", "b")}
+    other_rows = [{"noarchive": Override(DENY, "B", "b")}, {"noarchive": Override(DENY, "A", "c")}]
     variants = [
-        policy(), policy(product_token="OtherBot"), policy(usage="tdm"), policy(profile="literal"), policy(findings=row),
+        policy(), policy(product_token="OtherBot"), policy(usage="tdm"), policy(profile="literal"),
         policy(locations=("robots.txt",)), policy(training_tokens=("X",)), policy(policy_tokens_training=()),
-        policy(findings={"noarchive": Override(DENY, "B", "b")}), policy(findings={"noarchive": Override(DENY, "A", "c")}),
+        policy(user=("education",)), policy(territory=("US",)), *(policy(findings=rows) for rows in [row, *other_rows]),
     ]  # fmt: skip
     assert len({variant.sha256 for variant in variants}) == len(variants)
     assert len(set(variants)) == len(variants)

@@ -101,13 +101,11 @@ class OptOutDownloaderMiddleware:
             return await self._decided(request.url, request, _evidence(request, response, ()))
         chain = dict.fromkeys((*earlier, request.url, response.url))
         asset = _evidence(request, response, tuple(chain)[:-1])
-        spoken = spoken_hops(request.meta)
-        decisions = []
-        for url in chain:
-            decisions.append(await self._decided(url, request, asset if url == response.url else None))
-            if url in spoken and origin_of(url) is not None:
-                site = await self._optout.site(url, request)
-                decisions.append(decide_hop(site, spoken[url], asset, at=now()))
+        decisions = [await self._decided(url, request, asset if url == response.url else None) for url in chain]
+        for hop in spoken_hops(request.meta):
+            if origin_of(hop.url) is not None:
+                site = await self._optout.site(hop.url, request)
+                decisions.append(decide_hop(site, hop, asset, at=now()))
         return strictest_of(decisions, url=next(iter(chain)))
 
     async def _decided(self, url: str, request: Request, asset: Evidence | None = None) -> Decision:

@@ -38,10 +38,10 @@ class HopRecorder:
         return response
 
 
-def spoken_hops(meta: dict[str, Any]) -> dict[str, Hop]:
-    """Give the hops that said something, by URL; anything else that stands in their place is passed over."""
+def spoken_hops(meta: dict[str, Any]) -> list[Hop]:
+    """Give the hops that said something; anything else that stands in their place is passed over."""
     found = (_hop(row) for row in meta.get(META, ()))
-    return {hop.url: hop for hop in found if hop is not None}
+    return [hop for hop in found if hop is not None]
 
 
 def _hop(row: Any) -> Hop | None:

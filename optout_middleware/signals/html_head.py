@@ -172,6 +172,11 @@ def _unlike(metas: Iterable[Meta]) -> tuple[Meta, ...]:
     return tuple(dict.fromkeys(metas))
 
 
+def is_whole(asset: Evidence) -> bool:
+    """Tell whether a response that was cut is no HTML, or was cut after the end of its head."""
+    return not is_html(asset) or b"</head" in asset.lowered or b"<body" in asset.lowered
+
+
 def _may_declare(lower: bytes) -> bool:
     """Tell whether a page, in lower case, can have a tag that matters; only what it denies is certain."""
     last = lower.rfind(b"<meta")  # the quickest way to see that most of a page has none

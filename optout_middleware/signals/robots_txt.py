@@ -36,6 +36,14 @@ _RULES = frozenset({"allow", "disallow"})
 _OF_GROUPS = _RULES | {"user-agent"}
 _SPACED = re.compile(r"(user-agent|disallow|allow)[ \t]+(\S+)[ \t]*", re.IGNORECASE).fullmatch
 _END_OF_LINE = re.compile(r"\r\n|\r|\n")
+# By byte order mark, or by where the zeros of the first characters are; UTF-32 first, whose mark starts like UTF-16's.
+_WIDE = tuple(
+    (re.compile(start, re.DOTALL), encoding)
+    for start, encoding in (
+        (rb"\xff\xfe\0\0|[^\0]\0\0\0", "utf-32-le"), (rb"\0\0\xfe\xff|\0\0\0[^\0]", "utf-32-be"),
+        (rb"\xff\xfe|[^\0]\0[^\0]\0", "utf-16-le"), (rb"\xfe\xff|\0[^\0]\0[^\0]", "utf-16-be"),
+    )
+)  # fmt: skip
 _WHITE = re.compile(r"[ \t]+")
 _WORTH_PACKING = 160  # octets; shorter texts hardly shrink
 # RFC 9309 section 2.2.1 knows letters, "_" and "-"; a digit is read as part of the token, so that a group for
@@ -131,12 +139,17 @@ def _text(body: bytes) -> tuple[str, tuple[str, ...]]:
         body = body[:LIMIT]
         body = body[: max(body.rfind(b"\n"), body.rfind(b"\r")) + 1]
         notes.append(f"longer than {LIMIT} octets: read to the last whole line within them")
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        notes.append("UTF-16, where RFC 9309 section 2.3 asks for UTF-8: decoded")
-        return body.decode("utf-16", "replace"), tuple(notes)
+    if encoding := _wide(body):
+        notes.append(f"{encoding.upper()}, where RFC 9309 section 2.3 asks for UTF-8: decoded")
+        return body.decode(encoding, "replace").removeprefix("\ufeff"), tuple(notes)
     if body.lstrip()[:1] == b"<":
         notes.append("not plain text: looks like HTML")
     return body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"), tuple(notes)
+
+
+def _wide(body: bytes) -> str | None:
+    """Give the encoding of a file whose ASCII characters take several octets; None: of no such encoding."""
+    return next((encoding for start, encoding in _WIDE if start.match(body)), None)
 
 
 def _lines(text: str) -> Iterator[Line]:

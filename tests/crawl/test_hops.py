@@ -64,4 +64,4 @@ async def test_garbage_in_meta_changes_nothing(site: Site, crawl: Crawls) -> Non
 @pytest.mark.parametrize("hops", [[1], ["abc"], [["http://x.example/", None, []]], [["u", 301, [["a"]]]]])
 def test_what_is_no_hop_is_passed_over(hops: list[Any]) -> None:
     """A row of another shape is none."""
-    assert spoken_hops({META: hops}) == {}
+    assert spoken_hops({META: hops}) == []

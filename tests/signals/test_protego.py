@@ -39,6 +39,7 @@ def both(rules: Rules, path: str) -> tuple[bool, bool]:
     return ours, Protego.parse(text).can_fetch(HOST + path, "FooBot")
 
 
+_INDEX = re.compile(r"/index(\.|%2[eE])html$").search
 _RESERVED = re.compile(r"[?&:;@!'()+,\[\]]|%(?:2[1-9bBcC]|3[aAbBfF]|40|5[bBdD])").search
 
 
@@ -49,7 +50,9 @@ def _any(test: Callable[[str], object]) -> Callable[[Rules, str], bool]:
 # Name and section -> whether it can be at work, and an example: rules, path, our answer. Protego gives the opposite.
 KINDS: dict[str, tuple[Callable[[Rules, str], bool], Rules, str, bool]] = {
     "Allow of /index.html opens / too (RFC 9309 section 2.2.2: only what the pattern matches)": (
-        lambda rules, _: any(field == "Allow" and re.search(r"/index(\.|%2[eE])html$", value) for field, value in rules),
+        lambda rules, _: any(
+            field == "Allow" and re.search(r"/index(\.|%2e)html$", value, re.IGNORECASE) for field, value in rules
+        ),
         [("Disallow", "/"), ("Allow", "/a/index.html")], "/a/", False,
     ),
     "$ at the end stands for itself too (RFC 9309 section 2.2.3: it designates the end)": (
