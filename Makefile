@@ -6,7 +6,8 @@ BIN := .venv/bin
 # What sets up: uv, which is quick, or pip, where no uv can be had.
 SETUP ?= auto
 # Nothing of the caller's environment may lead astray.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_REQUIRE_VIRTUALENV PIP_TARGET PIP_USER PIP_PREFIX UV_PROJECT_ENVIRONMENT
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_REQUIRE_VIRTUALENV PIP_TARGET PIP_USER PIP_PREFIX PIP_CONSTRAINT \
+	UV_PROJECT_ENVIRONMENT UV_TARGET UV_PREFIX UV_CONSTRAINT UV_OVERRIDE
 
 .PHONY: run test lint format bench constraints clean
 .DELETE_ON_ERROR:
@@ -35,8 +36,9 @@ bench: .venv/ready
 
 # Made anew after a change of dependencies; no index address may stand in it.
 constraints: .venv/ready
+	@test -x .tools/bin/uv || { echo "make constraints needs uv: make clean, then again without SETUP=pip" >&2; exit 2; }
 	@.tools/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --extra dev pyproject.toml --output-file constraints.txt
 
 clean:
-	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage htmlcov build dist

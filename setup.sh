@@ -13,6 +13,9 @@ say() { printf '%s\n' "$*" >&2; }
     say "set-up: '$python' has no pip: install it (on Debian: apt-get install python3-pip python3-venv)"
     exit 2
 }
+# What a user's pip configuration asks for elsewhere does not hold here; its index, proxy and certificate do.
+export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_NO_DEPS=0
+unset PIP_CONSTRAINT
 rm -rf .venv
 
 if [ "${SETUP:-auto}" != pip ] && [ ! -x .tools/bin/uv ]; then
