@@ -78,7 +78,7 @@ _LOAD = """SELECT location, status, headers, final_url, error, truncated, hops, 
     JOIN body USING (sha256)"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _WORTH_COMPRESSING = 512  # octets
-_BUSY = 5.0  # seconds to wait for another process that writes
+_BUSY = 15.0  # seconds to wait for another process that writes; failing would end a crawl
 _DELAY = 1.0  # seconds that evidence may wait to be written
 _BATCH, _BATCH_BYTES = 200, 8 * 1_048_576  # and how much of it may wait
 
