@@ -42,3 +42,23 @@ else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 fi
+
+# Real robots.txt files for one test, best effort: the sdist of Protego carries them, its wheel does not. pip asks its
+# build back end, which .venv has, for metadata; nothing is built.
+files=.tools/protego
+sdist=$(sed -n 's/^\(protego\)==\([^ ;]*\).*/\1-\2/p' constraints.txt)
+if [ ! -d "$files/$sdist/tests/test_data" ]; then
+    rm -rf "$files"
+    mkdir -p "$files"
+    sed -n '/^protego==/,/[^\\]$/p' constraints.txt >"$files/requirements.txt"
+    {
+        PYTHONPATH=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+            "$python" -m pip download --quiet --disable-pip-version-check --retries 1 --timeout 15 --no-deps \
+            --no-binary protego --no-build-isolation --require-hashes -r "$files/requirements.txt" --dest "$files" &&
+            tar -xzf "$files/$sdist.tar.gz" -C "$files" "$sdist/tests/test_data"
+    } >/dev/null 2>&1 || {
+        rm -rf "${files:?}/$sdist"
+        say "set-up: no sdist of Protego to be had: the test over its robots.txt files will be skipped"
+    }
+    rm -f "$files/$sdist.tar.gz" "$files/requirements.txt"
+fi

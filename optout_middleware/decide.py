@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from optout_middleware.files import File, current, location_of, opened, pack, rank, rivals
 from optout_middleware.policy import FINDINGS, LOCATIONS, RSL
 from optout_middleware.settle import Bench, View, files_at, strictest_first, waits_for
-from optout_middleware.signals import SIGNALS, Asked, product_tokens, rsl
+from optout_middleware.signals import SIGNALS, Asked, product_tokens, rsl, tdmrep
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.signals.usages import ANSWERS
 from optout_middleware.terms import (
@@ -43,6 +43,8 @@ _TABLES = [
 ]
 # The number is raised by hand when code changes an outcome; the hash covers the tables and the token list.
 RULES_VERSION = "1-" + hashlib.sha256(json.dumps(_TABLES, sort_keys=True).encode()).hexdigest()[:12]
+_MOST_POLICIES = 10  # of one decision; each may be a probe
+_LONGEST_URL = 2048  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Site:
         claims: Sequence[Claim] = (),
         licences: Sequence[Licence] = (),
         documents: Sequence[Evidence] = (),
+        policies: Sequence[Evidence] = (),
         at: datetime,
     ) -> Decision:
         """Decide about one URL of this origin.
@@ -142,6 +145,7 @@ class Site:
             claims: what the register concludes from the credits of item and page.
             licences: the recorded licences of parties in control.
             documents: what was seen at the URLs that `named_by` gives for the asset.
+            policies: what was seen at the URLs that `policies_of` gives; they add conditions, and change no outcome.
             at: the date of the decision, aware; what was seen after it does not count.
 
         Raises:
@@ -158,6 +162,8 @@ class Site:
             view = View.of(self.policy, files_at(self.files, at))
         if documents:
             view = view.with_documents([item for item in documents if item.fetched_at <= at], self.policy)
+        if policies:
+            view = view.with_policies([item for item in policies if item.fetched_at <= at])
         return Bench(self.policy, url, at, view, asset).decision(claims, licences)
 
 
@@ -171,6 +177,12 @@ def named_by(asset: Evidence, policy: Policy) -> tuple[str, ...]:
     if RSL not in policy.locations:
         return ()
     return _documents(link.url for link in rsl.in_page(asset) if link.url)
+
+
+def policies_of(decision: Decision) -> tuple[str, ...]:
+    """Give the URLs of the TDMRep policies that a decision names, and that may be asked for; the first few."""
+    named = _documents(tdmrep.policies(decision.statements))
+    return tuple(url for url in named if origin_of(url) and len(url) <= _LONGEST_URL)[:_MOST_POLICIES]
 
 
 def _documents(named: Iterable[str]) -> tuple[str, ...]:
@@ -191,8 +203,8 @@ def decide(
 
     Args:
         url: an absolute http(s) URL.
-        evidence: in any order: files of the sites of the chain, documents that they or the page name, and the
-            response of the URL itself, if fetched. Evidence of anything else is not looked at.
+        evidence: in any order: files of the sites of the chain, documents that they or the page name, TDMRep
+            policies, and the response of the URL itself, if fetched. Evidence of anything else is not looked at.
         policy: what is decided by.
         claims: as in `Site.decide`.
         licences: as in `Site.decide`.
@@ -210,18 +222,22 @@ def decide(
         raise ValueError(f"at={at.isoformat()} has no time zone: pass an aware datetime")
     at = at or max(item.fetched_at for item in seen)
     past = [item for item in seen if item.fetched_at <= at]
-    decisions = [
-        decision
-        for asset in _assets(url, past)
-        for decision in _over_chain(url, asset, past, policy, claims, licences, at)
-    ]
-    return strictest_of(decisions, url=url)
+
+    def decided(policies: Sequence[Evidence]) -> Decision:
+        chains = (_over_chain(url, asset, past, policies, policy, claims, licences, at) for asset in _assets(url, past))
+        return strictest_of([decision for chain in chains for decision in chain], url=url)
+
+    first = decided(())
+    named = policies_of(first)
+    policies = [item for item in past if item.url in named]
+    return decided(policies) if policies else first
 
 
 def _over_chain(  # noqa: PLR0917 - what `decide` was given, handed on
     url: str,
     asset: Evidence | None,
     past: Sequence[Evidence],
+    policies: Sequence[Evidence],
     policy: Policy,
     claims: Sequence[Claim],
     licences: Sequence[Licence],
@@ -236,13 +252,15 @@ def _over_chain(  # noqa: PLR0917 - what `decide` was given, handed on
     for link in dict.fromkeys(links):
         for site in _sites(origin_of(link) or "", past, policy):
             if link != links[-1]:
-                yield site.decide(link, claims=claims, licences=licences, at=at)
+                yield site.decide(link, claims=claims, licences=licences, policies=policies, at=at)
             else:
-                yield site.decide(link, asset=asset, claims=claims, licences=licences, documents=own, at=at)
+                yield site.decide(
+                    link, asset=asset, claims=claims, licences=licences, documents=own, policies=policies, at=at
+                )
     for hop in hops:
         if hop.headers and (origin := origin_of(hop.url)):
             for site in _sites(origin, past, policy):
-                yield decide_hop(site, hop, asset, claims=claims, licences=licences, at=at)
+                yield decide_hop(site, hop, asset, claims=claims, licences=licences, policies=policies, at=at)
 
 
 def decide_hop(
@@ -252,12 +270,13 @@ def decide_hop(
     *,
     claims: Sequence[Claim] = (),
     licences: Sequence[Licence] = (),
+    policies: Sequence[Evidence] = (),
     at: datetime,
 ) -> Decision:
     """Decide about a redirect by the headers it came with; beside the decision without them, so that none is lifted."""
     fetched_at = asset.fetched_at if asset is not None else at
     seen = Evidence(hop.url, hop.status, hop.headers, b"", fetched_at)
-    return site.decide(_no_fragment(hop.url), asset=seen, claims=claims, licences=licences, at=at)
+    return site.decide(_no_fragment(hop.url), asset=seen, claims=claims, licences=licences, policies=policies, at=at)
 
 
 def _sites(origin: str, seen: Sequence[Evidence], policy: Policy) -> list[Site]:

@@ -11,12 +11,13 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optout_middleware.terms import OptOutError, Outcome, Usage, WaitsFor, _Word, as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ALLOW, PENDING, DENY = Outcome.ALLOW, Outcome.PENDING, Outcome.DENY
 
@@ -144,7 +145,9 @@ class Policy:
         settled = {
             "usage": _word(Usage, self.usage, "usage"),
             "profile": _word(Profile, self.profile, "profile"),
-            "findings": {name: _override(name, row) for name, row in sorted(dict(self.findings).items())},
+            "findings": MappingProxyType(
+                {name: _override(name, row) for name, row in sorted(dict(self.findings).items())}
+            ),
             "locations": _locations(self.locations),
             "training_tokens": _names("training_tokens", self.training_tokens),
             "policy_tokens_training": _names("policy_tokens_training", self.policy_tokens_training),
@@ -154,6 +157,10 @@ class Policy:
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Callable[..., Policy], tuple[dict[str, Any]]]:
+        """Pickle by value: a mapping that nobody can change cannot be pickled itself."""
+        return _policy_of, (self.to_dict(),)
 
     def __hash__(self) -> int:
         """Hash by what it says; a mapping among the fields has no hash of its own."""
@@ -198,6 +205,10 @@ class Policy:
                 waits_for = row.waits_for or WaitsFor.PERSON
             judged[name] = (outcome, waits_for if outcome is PENDING else None, who)
         return judged
+
+
+def _policy_of(values: dict[str, Any]) -> Policy:
+    return Policy(**values)
 
 
 def _word(word: type[_Word], value: object, what: str) -> Any:

@@ -38,6 +38,7 @@ class View(NamedTuple):
     kept: Mapping[str, bytes]
     documents: Mapping[str, Named]
     reasons: tuple[Reason, ...]
+    policies: Mapping[str, Named] = {}
 
     def with_documents(self, seen: Sequence[Evidence], policy: Policy) -> View:
         """Add documents that a page names."""
@@ -50,6 +51,27 @@ class View(NamedTuple):
             files={**self.files, **found},
             sources=tuple(dict.fromkeys((*self.sources, *(file.source for file in found.values())))),
             documents={**self.documents, **{url: _named(file) for url, file in found.items()}},
+        )
+
+    def with_policies(self, seen: Sequence[Evidence]) -> View:
+        """Add policies that statements of TDMRep name, apart from all that decides."""
+        by_url: dict[str, list[Evidence]] = {}
+        for item in seen:
+            by_url.setdefault(item.url, []).append(item)
+        found = {url: current(items) for url, items in by_url.items()}
+        sources = (item.source for item, _, _ in found.values())
+        return self._replace(
+            sources=tuple(dict.fromkeys((*self.sources, *sources))),
+            policies={
+                url: Named(
+                    state in {State.READ, State.STALE},
+                    state == State.UNREACHABLE,
+                    item.body,
+                    note or f"status {item.status}",
+                    item.media_type,
+                )
+                for url, (item, state, note) in found.items()
+            },
         )
 
     @classmethod
@@ -157,6 +179,7 @@ class Bench:
             self.view.kept,
             self.asset,
             self.view.documents,
+            self.view.policies,
         )
         if self.asset is not None and (self.asset.truncated or self.asset.error) and not html_head.is_whole(self.asset):
             self._find(

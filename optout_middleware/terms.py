@@ -337,6 +337,17 @@ class Licence:
     recorded_by: str
     conditions: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.valid_from.utcoffset() is None or self.valid_until.utcoffset() is None:
+            raise OptOutError(f"licence of {self.party}: valid_from and valid_until need a time zone")
+        if isinstance(self.usages, str) or isinstance(self.scopes, str):
+            raise OptOutError(f"licence of {self.party}: scopes and usages are lists")
+        object.__setattr__(self, "usages", tuple(as_word(Usage, usage, "usage of a licence") for usage in self.usages))
+        if bad := [scope for scope in self.scopes if "." not in scope and "://" not in scope]:
+            raise OptOutError(
+                f"licence of {self.party}: scope {bad[0]!r} is neither a domain nor an absolute URL prefix"
+            )
+
     def covers(self, url: str, usage: Usage, at: datetime) -> bool:
         """Tell whether it licenses that usage of that URL at that time."""
         return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+import idna
 import tldextract
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -37,7 +38,7 @@ def origin_of(url: str) -> str | None:
         return None
     if not host.isascii():
         try:
-            host = host.encode("idna").decode("ascii")
+            host = idna.encode(host, uts46=True).decode("ascii")  # as requests asks for it: IDNA 2008, UTS 46
         except UnicodeError:
             return None
     if ":" in host:

@@ -13,24 +13,25 @@ import os
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from optout_middleware.decide import RULES_VERSION, Site, decide, named_by, strictest_of
+from optout_middleware.decide import RULES_VERSION, Site, decide, named_by, policies_of, strictest_of
 from optout_middleware.evidence.directory_fetch import DirectoryFetch
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
 from optout_middleware.evidence.locations import location_url
 from optout_middleware.evidence.requests_fetch import RequestsFetch
 from optout_middleware.evidence.stores.memory import MemoryStore
-from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, LOCATIONS, Policy, Profile
+from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, LOCATIONS, RSL, Policy, Profile
 from optout_middleware.settings import default_user_agent
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome, Usage, strictest
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optout_middleware.evidence.fetch import Fetch
     from optout_middleware.terms import Reason, Source
@@ -124,6 +125,9 @@ async def _saved(
         named = (*site.named(), *named_by(page, policy))
         documents = [await fetch(document, whole) for document in named]
         decision = decide(url, [*files, page, *documents], policy)
+        if RSL in policy.locations and (wanted := policies_of(decision)):
+            documents += [await fetch(document, whole) for document in wanted]
+            decision = decide(url, [*files, page, *documents], policy)
         found.append((decision, page if decision.may_fetch else None))
     return found
 
@@ -142,17 +146,26 @@ async def _resolve(
     for _ in range(_REDIRECTS + 1):
         site = await gather.site(link, fetch)
         if not site.may_fetch(link):
-            decisions.append(site.decide(link, at=_now()))
+            decisions.append(await _with_policies(partial(site.decide, link), gather, fetch, policy))
             break
         asset = await fetch(link, one)
         target = _redirect(asset)
         last = None if target else asset
         documents = await gather.documents(named_by(asset, policy), fetch) if last else ()
-        decisions.append(site.decide(link, asset=last, documents=documents, at=_now()))
+        made = partial(site.decide, link, asset=last, documents=documents)
+        decisions.append(await _with_policies(made, gather, fetch, policy))
         if target is None or origin_of(target) is None:
             break
         link = target
     return strictest_of(decisions, url=url), asset
+
+
+async def _with_policies(made: Callable[..., Decision], gather: Gather, fetch: Fetch, policy: Policy) -> Decision:
+    """Decide, and again with the TDMRep policies that the decision names, where documents are looked at."""
+    decision = made(at=_now())
+    named = policies_of(decision) if RSL in policy.locations else ()
+    policies = await gather.documents(named, fetch)
+    return made(policies=policies, at=_now()) if policies else decision
 
 
 def _redirect(asset: Evidence) -> str | None:
@@ -179,12 +192,18 @@ def _table(decision: Decision, page: Evidence | None, policy: Policy) -> str:
     waits = f" (waits for: {decision.waits_for})" if decision.waits_for else ""
     settled = decision.reasons[0] if decision.reasons and decision.outcome is not Outcome.ALLOW else None
     by = f"settled by: {FINDINGS[settled.finding].meaning} ({settled.location})\n" if settled else ""
+    conditions = "".join(f"condition: {condition}\n" for condition in map(_line, decision.conditions))
     return (
         f"{decision.url}\n"
         f"{_SHOWN[decision.outcome]}{waits} for {policy.usage}, product token {policy.product_token}, "
-        f"profile {policy.profile}\n{by}"
+        f"profile {policy.profile}\n{by}{conditions}"
         f"the {other} profile would say: {_SHOWN[_under(other, decision)]}\n\n{_columns(rows)}\n"
     )
+
+
+def _line(text: str) -> str:
+    """Put what a site wrote on one line of what can be printed."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _raised_by(source: Source, decision: Decision) -> list[Reason | None]:

@@ -23,12 +23,14 @@ class Named(NamedTuple):
         is_unreachable: whether asking again may bring one.
         body: the document.
         note: why it cannot be read.
+        media_type: as the response named it; empty = not kept.
     """
 
     is_read: bool
     is_unreachable: bool
     body: bytes
     note: str
+    media_type: str = ""
 
 
 class Asked(NamedTuple):
@@ -43,6 +45,8 @@ class Asked(NamedTuple):
         kept: location -> what this signal's `keep` kept of that file; absent = nothing there, or nobody looked.
         asset: the response of the URL itself; None = not (yet) fetched.
         documents: URL -> the document there, of those that robots.txt or the page names; absent = nobody looked.
+        policies: URL -> the TDMRep policy there. Apart from `documents`, since a policy only ever adds conditions:
+            no other signal sees it.
     """
 
     url: str
@@ -53,6 +57,7 @@ class Asked(NamedTuple):
     kept: Mapping[str, bytes]
     asset: Evidence | None
     documents: Mapping[str, Named] = {}
+    policies: Mapping[str, Named] = {}
 
 
 class Signal(NamedTuple):

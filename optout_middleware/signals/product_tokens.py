@@ -40,10 +40,13 @@ class ProductToken(NamedTuple):
 
 def _load() -> dict[str, ProductToken]:
     rows = json.loads(files("optout_middleware.signals").joinpath("data/ai-tokens.json").read_text("utf-8"))["tokens"]
-    return {
-        name.lower(): ProductToken(name, row["class"], row["core_training"], row["control"], row["operator"])
-        for name, row in rows.items()
-    }
+    found: dict[str, ProductToken] = {}
+    for name, row in rows.items():
+        core, control = row["core_training"], row["control"]
+        if (other := found.get(name.lower())) is not None:  # the list has some names in two spellings
+            core, control = core or other.core_training, control or other.control
+        found[name.lower()] = ProductToken(name, row["class"], core, control, row["operator"])
+    return found
 
 
 PRODUCT_TOKENS: Mapping[str, ProductToken] = _load()

@@ -30,6 +30,9 @@ _FIELDS = {
     "disallow": "disallow", "dissallow": "disallow", "dissalow": "disallow", "disalow": "disallow",
     "diasllow": "disallow", "disallaw": "disallow",
     "allow": "allow", "content-usage": "content-usage", "content-signal": "content-signal",
+    "content-useage": "misspelt-usage", "content_usage": "misspelt-usage", "contentusage": "misspelt-usage",
+    "content-signals": "misspelt-signal", "content_signal": "misspelt-signal", "contentsignal": "misspelt-signal",
+    "content_signals": "misspelt-signal", "contentsignals": "misspelt-signal",
     "license": "license", "disallowaitraining": "disallowaitraining",
 }  # fmt: skip
 _RULES = frozenset({"allow", "disallow"})
@@ -225,7 +228,7 @@ def _path_rules(lines: Iterable[Line]) -> PathRules[Line]:
         path, value = "", line.value
         if value.startswith("/"):
             path, _, value = _WHITE.sub(" ", value).partition(" ")
-            if not value.strip() and line.field in ("content-usage", "content-signal"):
+            if not value.strip() and line.field != "license":
                 continue
         rules.append((pattern(path), line._replace(value=value.strip())))
     return PathRules(rules)
@@ -234,9 +237,9 @@ def _path_rules(lines: Iterable[Line]) -> PathRules[Line]:
 # The kinds of kept lines, each under the letter it is kept with.
 RULE = "r"  # Allow or Disallow of our group
 USAGE = "u"  # Content-Usage of our group, by the grouping of attach-05
-USAGE_STRAY = "v"  # Content-Usage outside any group
+USAGE_STRAY = "v"  # Content-Usage outside any group, or misspelt
 SIGNAL = "s"  # Content-Signal of our group
-SIGNAL_STRAY = "t"  # Content-Signal outside any group
+SIGNAL_STRAY = "t"  # Content-Signal outside any group, or misspelt
 SIGNAL_STAR = "w"  # Content-Signal of the * group, where a group names our token and has none
 LICENCE = "l"  # License of our group, else those outside groups (RSL section 4.4.3)
 AI_TRAINING = "d"  # DisallowAITraining of our group, which no specification in force knows
@@ -258,7 +261,7 @@ class FetchRules(PathRules[Line]):
 
         RFC 9309 section 2.2.2: most octets, a tie allows; robots.txt itself is always allowed.
         """
-        if path.startswith("/robots.txt") and path.partition("?")[0] == "/robots.txt":
+        if path == "/robots.txt":
             return True, None
         rule: Line | None = None
         for rule in self.most_specific(path):
@@ -329,6 +332,8 @@ def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, 
             yield from ((SIGNAL_STAR, line) for line in star if line.field == "content-signal")
         named = [line for group in robots.groups if "*" not in group.agents for line in group.lines]
         yield from ((SIGNAL_NAMED, line) for line in named if line.field == "content-signal")
+    misspelt = {"misspelt-usage": USAGE_STRAY, "misspelt-signal": SIGNAL_STRAY}
+    yield from ((misspelt[line.field], line) for line in (*robots.preamble, *ours) if line.field in misspelt)
     stray = {"content-usage": USAGE_STRAY, "content-signal": SIGNAL_STRAY}
     yield from ((stray[line.field], line) for line in robots.preamble if line.field in stray)
     licences = [line for line in ours if line.field == "license"]

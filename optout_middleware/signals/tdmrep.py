@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
 from optout_middleware.policy import LOCATIONS
-from optout_middleware.signals import embedded
+from optout_middleware.signals import embedded, tdm_policy
 from optout_middleware.signals.asked import Asked, Signal
 from optout_middleware.signals.html_head import declarations
 from optout_middleware.signals.tdmrep_file import keep, read, value_of
@@ -25,7 +25,7 @@ from optout_middleware.terms import Preference, Statement
 from optout_middleware.urls import host_of, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from optout_middleware.signals.tdmrep_file import File, Rule
     from optout_middleware.terms import Evidence
@@ -34,6 +34,7 @@ _NAME = "tdmrep"
 _FILE = "tdmrep.json"
 _RESERVATION = re.compile(r"tdm[-_: ]?reservation").fullmatch
 _POLICY = "tdm-policy"
+_CONDITION = "policy: "
 _FIRST_MATCH = "TDMRep, TDM File on the Origin Server: the first match in sequence"
 _VALUE = "TDMRep, tdm-reservation: other values are protocol errors, as if unset"
 _HEADER = "TDMRep, TDM Header Field in HTTP Responses"
@@ -72,10 +73,39 @@ def _state(asked: Asked) -> Iterator[Statement]:
     if plain is not None:
         if reserved and asked.asset is None:
             notes.append("header and head of the response, which could lift it, were not looked at")
-        conditions = (f"policy: {policy}",) if reserved and policy else ()
-        yield plain._replace(notes=plain.notes + tuple(notes), conditions=conditions)
+        conditions = (_CONDITION + policy,) if reserved and policy else ()
+        plain = plain._replace(notes=plain.notes + tuple(notes), conditions=conditions)
+        yield _with_terms(plain, asked)
     if doubt is not None and not reserved:
-        yield doubt
+        yield _with_terms(doubt, asked)
+
+
+def policies(statements: Iterable[Statement]) -> list[str]:
+    """Give the URLs of the policies that statements name, without fragments."""
+    said = [condition for found in statements if found.signal == _NAME for condition in found.conditions]
+    return [_address(condition) for condition in dict.fromkeys(said) if condition.startswith(_CONDITION)]
+
+
+def _address(condition: str) -> str:
+    return condition.removeprefix(_CONDITION).partition("#")[0]
+
+
+def _with_terms(statement: Statement, asked: Asked) -> Statement:
+    """Add the terms that the policy states ("TDM Policy"); one that cannot be read changes nothing but a note."""
+    if not statement.conditions or not asked.policies:
+        return statement
+    url = _address(statement.conditions[0])
+    policy = asked.policies.get(url)
+    if policy is None:
+        return statement
+    if not policy.is_read:
+        return statement._replace(notes=(*statement.notes, f"{url}: {policy.note}"))
+    if not tdm_policy.is_json(policy.media_type, policy.body):
+        return statement._replace(notes=(*statement.notes, f"{url}: not JSON, so a policy for people"))
+    terms = tdm_policy.terms(policy.body)
+    if terms[:1] and terms[0].startswith(tdm_policy.UNREADABLE):
+        return statement._replace(notes=(*statement.notes, f"{url}: {terms[0]}"))
+    return statement._replace(conditions=(*statement.conditions, *terms))
 
 
 def _supersedes(new: Statement, old: Statement) -> str:
@@ -109,7 +139,7 @@ def _in_file(asked: Asked, file: File) -> _Said:
         other = first if first is not trying else None
         why = (f"by the letter rule {other.number} holds: {other.text}",) if other else ()
         policy = _absolute(asked.url, trying.policy, LOCATIONS[_FILE])
-        conditions = (f"policy: {policy}",) if policy else ()
+        conditions = (_CONDITION + policy,) if policy else ()
         doubt = _doubted(_of_rule(trying, None), *why)._replace(conditions=conditions)
     if first is None:
         return _Said(None, doubt)

@@ -30,14 +30,23 @@ if TYPE_CHECKING:
 # What plainly tries to refuse where strict parsing gives nothing: a label of today or of an older draft, "=" and a no.
 # Older drafts (vocab-00 to -06) let a child take its parent's value; -08 has no parents (vocab-08 section 4).
 _LEGACY = ("bots", "all", "tdm", "ai", "genai", "train-genai")
-_NO = r"[\"'\u2018\u201c]?\s*[=:]\s*[\"'\u2018\u201c]?(?:n\b|no\b|\?0|0\b|false|disallow)"
+_HYPHEN = r"[-_ \u2010-\u2015]?"
+_NO = (
+    r"[\"'\u2018\u201c]?\s*[=:]\s*[\"'\u2018\u201c]?(?:n\b|no\b|\?0|0\b|false|disallow|never|off\b|none|den(?:y|ied)"
+    r"|forbid|prohibit|reserved|block|refuse|opt[-_ ]?out|not[-_ ]?allowed)"
+)
+_BARE_NO = rf"no{_HYPHEN}(?:ai|(?:ai{_HYPHEN})?train(?:ing)?)(?![a-z])"
 _TRIES_TO_REFUSE = {
-    label: re.compile(rf"(?<![a-z0-9_-])(?:{names}){_NO}", re.IGNORECASE)
-    for label, names in {
-        "train-ai": r"train[-_ ]?(?:gen[-_ ]?)?ai|(?:gen)?ai[-_ ]?train(?:ing)?|" + "|".join(_LEGACY),
-        "ai-use": r"ai[-_ ]?use|ai[-_ ]?input",
-        "search": r"search",
-    }.items()
+    label: re.compile(rf"(?<![a-z0-9_-])(?:(?:{names}){_NO}{bare})", re.IGNORECASE)
+    for label, names, bare in (
+        (
+            "train-ai",
+            rf"train{_HYPHEN}(?:gen{_HYPHEN})?ai|(?:gen)?ai{_HYPHEN}train(?:ing)?|" + "|".join(_LEGACY),
+            f"|{_BARE_NO}",
+        ),
+        ("ai-use", rf"ai{_HYPHEN}use|ai{_HYPHEN}input", rf"|no{_HYPHEN}ai(?![a-z])"),
+        ("search", "search", ""),
+    )
 }
 _LABELS = {"train-ai": ("train-ai",), "ai-use": ("ai-use",), "search": ("search",), "tdm": ("train-ai", "ai-use")}
 
@@ -170,7 +179,12 @@ def _content_usage(asked: Asked) -> Iterator[Statement]:
         for line in robots.most_specific(robots_txt.USAGE_STRAY, asked.path):
             if _USAGE.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
                 where = f"line {line.number}"
-                yield _USAGE.doubt("robots.txt", where, line.text, "outside any group (attach-05 section 3.2)")
+                yield _USAGE.doubt(
+                    "robots.txt",
+                    where,
+                    line.text,
+                    "outside any group, or under a misspelt name (attach-05 section 3.2)",
+                )
     if asked.asset is not None and (values := asked.asset.values("content-usage")):
         value = ", ".join(values)  # RFC 9651 section 4.2: field lines are joined before parsing
         said = _USAGE.said(value, asked)
@@ -211,7 +225,7 @@ def _content_signal(asked: Asked) -> Iterator[Statement]:
         for line in lines:
             yield from _signal_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
     for kind, note in (
-        (robots_txt.SIGNAL_STRAY, "outside any group: read as for every agent"),
+        (robots_txt.SIGNAL_STRAY, "outside any group, or under a misspelt name: read as for every agent"),
         (robots_txt.SIGNAL_STAR, "of the * group; the group of our own token has no Content-Signal"),
     ):
         for line in robots.most_specific(kind, asked.path):

@@ -129,3 +129,41 @@ def test_saved_files_are_read_without_a_network(
     assert main(["check", *place, "https://saved.example/../../etc/passwd"]) == 0  # outside: not saved, not read
     assert main(["check", "--from-dir", str(tmp_path / "none"), "https://saved.example/"]) == 2
     assert not web.request_history
+
+
+@pytest.mark.parametrize("locations", ["robots.txt,tdmrep.json", "robots.txt,tdmrep.json,rsl"])
+def test_the_terms_of_a_policy_are_shown(
+    locations: str,
+    web: Mocker,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A TDMRep policy is looked at with other documents only, on the network and in saved files, and lifts nothing."""
+    monkeypatch.setattr("optout_middleware.evidence.requests_fetch.refusal", lambda _: None)
+    rules = '[{"location": "/a", "tdm-reservation": 1, "tdm-policy": "/policy.json"}]'
+    policy = '{"permission": [{"action": "tdm:mine", "duty": [{"action": "compensate"}]}]}'
+    web.get("https://news.example/.well-known/tdmrep.json", text=rules)
+    web.get("https://news.example/policy.json", text=policy)
+    (tmp_path / ".well-known").mkdir()
+    (tmp_path / ".well-known" / "tdmrep.json").write_text(rules)
+    (tmp_path / "policy.json").write_text(policy)
+    for place in ([], ["--from-dir", str(tmp_path)]):
+        assert main(["check", *place, "--locations", locations, "https://news.example/a"]) == 1
+        shown = capsys.readouterr().out
+        assert "condition: policy: https://news.example/policy.json\n" in shown
+        assert ("condition: policy permits tdm:mine with duty compensate\n" in shown) is ("rsl" in locations)
+    asked = [request.url for request in web.request_history]
+    assert ("https://news.example/policy.json" in asked) is ("rsl" in locations)
+
+
+def test_a_policy_on_a_private_address_is_not_asked_for(
+    web: Mocker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No site makes us ask our own network by way of its policy."""
+    monkeypatch.setattr("optout_middleware.evidence.requests_fetch.refusal", lambda url: f"{url} is not public")
+    web.get("https://open.example/page", headers={**HTML, "tdm-reservation": "1", "tdm-policy": "http://10.0.0.1/p"})
+    web.get("http://10.0.0.1/p", text='{"permission": [{"action": "tdm:mine"}]}')
+    assert main(["check", "--locations", "robots.txt,tdmrep.json,rsl", "https://open.example/page"]) == 1
+    assert "policy permits" not in capsys.readouterr().out
+    assert "http://10.0.0.1/p" not in [request.url for request in web.request_history]
