@@ -62,7 +62,8 @@ def main() -> int:
     audit, (feed, *_) = Path(settings["OPTOUT_AUDIT_DIR"]), settings["FEEDS"]
     lines = read_audit(audit)
     say(tables(lines, {site.host: site.says for site in SITES}))
-    say(f"\ncorpus:  {feed}\naudit:   {audit}{os.sep}\nlog:     crawl.log")
+    where = (Path(feed).resolve(), Path(audit).resolve(), Path("crawl.log").resolve())
+    say("\ncorpus:  {}\naudit:   {}\nlog:     {}".format(*where))
     changed = [name for name in arguments if name.startswith(DECIDING) and name != "OPTOUT_FETCH_RESERVED"]
     if changed:
         say(f"Not compared with what web/sites expects, since {', '.join(changed)} changes it.")
