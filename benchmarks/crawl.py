@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.crawler import VARIANTS
-from benchmarks.loopback import COUNTS, HOSTS, OCTETS, PAGES, addresses
+from benchmarks.loopback import COUNTS
 from benchmarks.report import Row, Table, at_most
+from benchmarks.samples import HOSTS, OCTETS, PAGES, addresses
 from benchmarks.timing import ratios, shown_ratio
 
 if TYPE_CHECKING:

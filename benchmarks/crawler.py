@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request, Spider
 from scrapy.crawler import CrawlerProcess
 
-from benchmarks.loopback import addresses
+from benchmarks.samples import addresses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

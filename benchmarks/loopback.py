@@ -14,11 +14,8 @@ import sys
 from collections import Counter
 
 from benchmarks.robots_corpus import site
-from benchmarks.samples import page
+from benchmarks.samples import OCTETS, PAGES, addresses, page
 
-HOSTS = 200
-PAGES = 15
-OCTETS = 20_000  # of a page
 COUNTS = "/.counts"  # answered with what was asked for since the last time
 # What robots.txt files of the web are like that let us fetch and reserve nothing; "none" answers 404.
 _KINDS = (
@@ -28,11 +25,6 @@ _KINDS = (
 _SIGNAL = "User-agent: *\nContent-Signal: search=yes, ai-train=yes\nAllow: /\n\n"  # Cloudflare's, without a reservation
 _AI_SEARCH = "User-agent: OAI-SearchBot\nUser-agent: ChatGPT-User\nUser-agent: PerplexityBot\nDisallow: /\n\n"
 _TRIES = 50  # free ports; each must be free on every address
-
-
-def addresses(hosts: int = HOSTS) -> list[str]:
-    """Give the addresses of the hosts, from 127.0.1.1 on."""
-    return [f"127.0.{1 + number // 250}.{1 + number % 250}" for number in range(hosts)]
 
 
 def robots(number: int) -> bytes | None:

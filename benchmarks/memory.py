@@ -13,12 +13,12 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Row, Table, at_most
 from benchmarks.robots_corpus import corpus
+from benchmarks.samples import AT
 from optout_middleware import Evidence, Policy, Site
 from optout_middleware.evidence.gather import Gather
 
@@ -37,7 +37,6 @@ _WARM_UP = 3_000
 _NEAR_MEDIAN = 0.05  # of the files that are nearest to the median in size, on each side
 _TIMEOUT = 900  # seconds
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 _POLICY = Policy("ExampleAICrawler")
 
 
@@ -106,8 +105,8 @@ def _resident() -> int:
 def _evidence(file: RobotsFile) -> tuple[Evidence, Evidence]:
     status = 404 if file.body is None else 200
     headers = [("Content-Type", "text/plain")]
-    robots = Evidence(f"{file.origin}/robots.txt", status, headers, file.body or b"Not Found", _AT)
-    return robots, Evidence(f"{file.origin}/.well-known/tdmrep.json", 404, headers, b"Not Found", _AT)
+    robots = Evidence(f"{file.origin}/robots.txt", status, headers, file.body or b"Not Found", AT)
+    return robots, Evidence(f"{file.origin}/.well-known/tdmrep.json", 404, headers, b"Not Found", AT)
 
 
 def _in_dict(files: Iterable[RobotsFile]) -> dict[str, Site]:
@@ -117,7 +116,7 @@ def _in_dict(files: Iterable[RobotsFile]) -> dict[str, Site]:
 
 async def _in_gather(files: Iterable[RobotsFile]) -> Gather:
     """Let a `Gather` probe each site once; all of them stay in its memory."""
-    gather = Gather(_POLICY, _Forgetful(), now=lambda: _AT, max_sites=_HOSTS)
+    gather = Gather(_POLICY, _Forgetful(), now=lambda: AT, max_sites=_HOSTS)
     for file in files:
         await gather.site(f"{file.origin}/", _Replay(file))
     return gather

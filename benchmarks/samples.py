@@ -1,12 +1,16 @@
 """Files and pages that several benchmarks use.
 
-Rule of this file: the same call gives the same octets; addresses under `.example` only.
+Rule of this file: the same call gives the same octets; addresses under `.example` and on loopback only. It imports
+nothing of the package, since a crawl without it reads this file too.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 
+HOSTS = 200  # of the small web, with so many pages each
+PAGES = 15
+OCTETS = 20_000  # of a page
 AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 _META = """<meta charset="utf-8">
@@ -36,7 +40,7 @@ _SENTENCES = (
 )
 
 
-def page(number: int, links: int = 6, of: int = 15, size: int = 20_000) -> bytes:
+def page(number: int, links: int = 6, of: int = PAGES, size: int = OCTETS) -> bytes:
     """Make an HTML page of an article: a head of ten metas that reserve nothing, text, and links within the host.
 
     Args:
@@ -61,6 +65,11 @@ def page(number: int, links: int = 6, of: int = 15, size: int = 20_000) -> bytes
         room -= len(text[-1])
         paragraph += 1
     return (top + "".join(text) + bottom).encode()
+
+
+def addresses(hosts: int = HOSTS) -> list[str]:
+    """Give the addresses of the hosts, from 127.0.1.1 on."""
+    return [f"127.0.{1 + number // 250}.{1 + number % 250}" for number in range(hosts)]
 
 
 def tdmrep(rules: int) -> bytes:
