@@ -259,7 +259,7 @@ class Bench:
             tuple(dict.fromkeys(conditions)),
             tuple(sorted(reasons, key=strictest_first)) if len(reasons) > 1 else tuple(reasons),
             tuple(self.statements),
-            self.view.sources,
+            (*self.view.sources, self.asset.source) if self.asset is not None else self.view.sources,
             lifting,
             self.at,
             self.policy.sha256,

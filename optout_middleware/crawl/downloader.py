@@ -62,9 +62,10 @@ class OptOutDownloaderMiddleware:
         if "dont_obey_robotstxt" in request.meta:
             optout.say_once(_NO_OPENING)
         decision = await self._decided(request.url, request)
-        if decision.outcome is not Outcome.ALLOW and self._is_refused(decision):
+        media = request.callback is NO_CALLBACK
+        if decision.outcome is not Outcome.ALLOW and self._is_refused(decision, media=media):
             decision = not_looked_at(decision)
-            stage = "media" if request.callback is NO_CALLBACK else "request"
+            stage = "media" if media else "request"
             self._write(stage, decision, "drop", request)
             raise IgnoreRequest(f"opt-out: {request.url} is not fetched: {_first_finding(decision)}")
         optout.decisions[request] = Judged(decision)
@@ -83,7 +84,8 @@ class OptOutDownloaderMiddleware:
         decision = await self._over_the_chain(request, response)
         media = request.callback is NO_CALLBACK
         refused = not decision.may_fetch or (
-            decision.outcome is not Outcome.ALLOW and self._drops() and (media or _bypasses_the_spider(request))
+            decision.outcome is not Outcome.ALLOW
+            and ((media and not optout.settings.dry_run) or (self._drops() and _bypasses_the_spider(request)))
         )
         action = "drop" if refused else self._action(decision)
         line = self._write("media" if media else "response", decision, action, request, response)
@@ -129,13 +131,16 @@ class OptOutDownloaderMiddleware:
         settings = self._optout.settings
         return settings.action == "drop" and not settings.dry_run
 
-    def _is_refused(self, decision: Decision) -> bool:
+    def _is_refused(self, decision: Decision, *, media: bool) -> bool:
         """Tell whether the table of stages keeps a request that is not allowed from being fetched."""
         if not decision.may_fetch:
             return True
         if location_of(decision.url) == "robots.txt":  # RFC 9309 section 2.2.2: it is implicitly allowed
             return False
-        return self._drops() and not self._optout.settings.fetch_reserved
+        settings = self._optout.settings
+        if media and not settings.dry_run:  # a file carries no tag, so there is nothing between taking and leaving it
+            return True
+        return self._drops() and not settings.fetch_reserved
 
     def _action(self, decision: Decision) -> str:
         settings = self._optout.settings

@@ -77,7 +77,7 @@ class OptOut:
         self._mark = object()
         self._handed_over: dict[int, tuple[Any, int]] = {}
         self._askers: WeakValueDictionary[str, Request] = WeakValueDictionary()
-        self._said: set[str] = set()
+        self._said: set[object] = set()
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -150,7 +150,10 @@ class OptOut:
         except AuditError as error:
             logger.error(str(error))  # noqa: TRY400
         if self.record.share is not None:
-            logger.warning("%s\n%s", _DRY_RUN, self.record.share.table())
+            stored = self.crawler.stats.get_value("optout/item/dropped", 0)
+            logger.warning(
+                "%s; %d reserved or pending items were stored\n%s", _DRY_RUN, stored, self.record.share.table()
+            )
 
     def _open(self) -> None:
         """Check what was set, then open audit log and store.
@@ -239,10 +242,10 @@ class OptOut:
             close = self.crawler.engine.close_spider_async(reason=reason)
             self._closing = asyncio.get_running_loop().create_task(close)
 
-    def say_once(self, text: str) -> None:
-        """Log a warning, once in a crawl."""
-        if text not in self._said:
-            self._said.add(text)
+    def say_once(self, text: str, *, key: object = None) -> None:
+        """Log a warning, once in a crawl; `key` tells what is the same where the text differs."""
+        if (key or text) not in self._said:
+            self._said.add(key or text)
             logger.warning(text, extra={"spider": self.crawler.spider})
 
     def _robots_handlers(self) -> bool:

@@ -128,7 +128,7 @@ class EngineFetch:
             "download_warnsize": 0,
         }
         probe = Request(url, callback=NO_CALLBACK, meta=meta)
-        probe.headers = _ProbeHeaders({"User-Agent": self._user_agent})
+        probe.headers = _ProbeHeaders({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
         for name, value in conditional.items():  # in Latin-1, as `Evidence` has them
             Headers.__setitem__(probe.headers, name, value.encode("latin-1"))
         if self._proxy_authorization:
@@ -170,6 +170,8 @@ def _seen(url: str, response: Response, limits: Limits, hops: list[Hop], *, erro
     cut = "download_stopped" in response.flags or len(response.body) > limits.max_bytes
     if "dataloss" in response.flags or "partial" in response.flags:
         error = error or "the response is not whole"
+    if (coding := response.headers.get(b"Content-Encoding")) and "decoded" not in response.flags:
+        error = error or f"Content-Encoding {coding.decode('latin-1')[:40]} was not undone"
     return Evidence(
         url,
         response.status,

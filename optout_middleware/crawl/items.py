@@ -85,7 +85,8 @@ def _unjudged(optout: OptOut, record: Record, url: str) -> Judged:
 
 def _without_tag(optout: OptOut, record: Record, decision: Decision, error: UntaggableError) -> DropItem:
     """Write that an item cannot take the tag, and close the crawl: every further item of its kind would be lost."""
-    optout.say_once(str(error))
+    text = " ".join(str(error).split())
+    optout.say_once(text, key=text.partition(" (")[0])  # what stands in brackets differs from item to item
     record.item(untaggable(decision, str(error)), "drop")
     record.count_item(decision, "untaggable")
     optout.close_soon(UNTAGGABLE)

@@ -14,6 +14,7 @@ from scrapy.exceptions import DropItem
 
 from optout_middleware.crawl.extension import OptOut
 from optout_middleware.crawl.items import acted_on
+from optout_middleware.terms import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from optout_middleware.crawl.extension import Judged
 
 logger = logging.getLogger(__name__)
+
+_ALLOW = Outcome.ALLOW
+_CARRIED = (
+    "a page that is reserved or pending yields requests with cb_kwargs: an item made of them on another page is judged "
+    "by that other page only, so carry nothing of the page's content over"
+)
 
 
 class OptOutSpiderMiddleware:
@@ -57,6 +64,8 @@ class OptOutSpiderMiddleware:
         optout = self._optout
         async for one in found:
             if one is None or isinstance(one, Request):
+                if judged is not None and one is not None and one.cb_kwargs and judged.decision.outcome is not _ALLOW:
+                    optout.say_once(_CARRIED)
                 yield one
                 continue
             try:

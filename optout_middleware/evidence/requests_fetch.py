@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
+from optout_middleware.evidence.encodings import EncodingError, undone
 from optout_middleware.evidence.public_adapter import PublicAdapter
 from optout_middleware.evidence.public_addresses import refusal
 from optout_middleware.evidence.revalidation import conditions
@@ -121,7 +122,9 @@ class RequestsFetch:
         session.cookies = requests.cookies.RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
         session.proxies = dict(self._proxies)
         session.headers.clear()
-        session.headers.update({**requests.utils.default_headers(), "User-Agent": self._user_agent})
+        session.headers.update(
+            {**requests.utils.default_headers(), "User-Agent": self._user_agent, "Accept-Encoding": "identity"}
+        )
         return session
 
 
@@ -145,18 +148,26 @@ class _Chain:
 
     def read(self, response: requests.Response, limits: Limits, deadline: float) -> Evidence:
         """Read the body up to the limits; what is not whole is said to be so."""
+        coding = response.headers.get("Content-Encoding", "")
         body = bytearray()
         try:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.raw.stream(_CHUNK, decode_content=False):
                 body += chunk
                 if len(body) > limits.max_bytes:
-                    return self._seen(response, bytes(body[: limits.max_bytes]), truncated=True)
+                    break
                 if time.monotonic() >= deadline:
                     return self._seen(response, bytes(body), truncated=True, error=_late(limits))
+            plain = (
+                bytes(body)
+                if len(body) > limits.max_bytes and not coding
+                else undone(bytes(body), coding, limits.max_bytes)
+            )
+        except EncodingError as error:
+            return self._seen(response, b"", truncated=True, error=str(error))
         except _FAULTS as error:
             line = _late(limits) if time.monotonic() >= deadline else _line(error)
             return self._seen(response, bytes(body), truncated=True, error=line)
-        return self._seen(response, bytes(body))
+        return self._seen(response, plain[: limits.max_bytes], truncated=len(plain) > limits.max_bytes)
 
     def failed(self, error: str) -> Evidence:
         """Give the evidence of a chain whose last link did not answer."""

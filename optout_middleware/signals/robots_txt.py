@@ -107,6 +107,8 @@ def parse(body: bytes) -> RobotsTxt:
     text, notes = _text(body)
     lines = list(_lines(text))
     groups, preamble = _grouped(lines, _RULES)
+    if any(line.field in _RULES for line in preamble):
+        notes = (*notes, "rules outside any group, which RFC 9309 section 2.2.1 ignores")
     if any(line.field == "content-usage" for line in lines):
         usage_groups, _ = _grouped(lines, _RULES | {"content-usage"})
     else:
@@ -145,6 +147,8 @@ def _text(body: bytes) -> tuple[str, tuple[str, ...]]:
     if encoding := _wide(body):
         notes.append(f"{encoding.upper()}, where RFC 9309 section 2.3 asks for UTF-8: decoded")
         return body.decode(encoding, "replace").removeprefix("\ufeff"), tuple(notes)
+    if body.startswith(b"\x1f\x8b") or b"\0" in body[:1024]:
+        notes.append("not plain text: looks like binary data")
     if body.lstrip()[:1] == b"<":
         notes.append("not plain text: looks like HTML")
     return body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"), tuple(notes)

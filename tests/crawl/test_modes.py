@@ -110,7 +110,11 @@ async def test_line_of_a_page(site: Site, crawl: Crawls) -> None:
     masked = url.replace("abc", "***")
     assert (line["url"], line["final_url"], line["origin"]) == (masked, masked, site.url("/")[:-1])
     assert line["size"] == len(site.replies["/open?token=abc&b=1"].body)
-    assert [source["status"] for source in line["evidence"]] == [404, 200]
+    assert [source["status"] for source in line["evidence"]] == [
+        404,
+        200,
+        200,
+    ]  # the last is the page's
     assert (line["stage"], line["seq"], line["may_fetch"], line["dry_run"]) == ("response", 1, True, False)
 
 
