@@ -19,7 +19,7 @@ from benchmarks.robots_corpus import KINDS, corpus, site
 from benchmarks.samples import AT, page
 from benchmarks.timing import interleaved, ratios, shown_ratio
 from optout_middleware import Evidence, Policy, Site
-from optout_middleware.signals import Asked, product_tokens, robots_txt
+from optout_middleware.signals import Asked, product_tokens, robots_kept
 from optout_middleware.signals.html_head import declarations
 from optout_middleware.signals.paths import canonical_path
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.report import Options
-    from optout_middleware.signals.robots_txt import Selection
+    from optout_middleware.signals.robots_kept import Selection
 
 _POLICY = Policy("ExampleAICrawler")
 _ORIGIN = "https://www.news.example"
@@ -53,7 +53,7 @@ def run(options: Options) -> list[Table]:
     asking = [_ask_row(name, bodies, options, first=bodies is mix) for name, bodies in samples.items()]
     per = "Ratio of CPU time to Protego's: median over rounds (minimum to maximum)."
     return [
-        Table("Reading robots.txt (`robots_txt.keep` over `Protego.parse`)", _READING, reading, per),
+        Table("Reading robots.txt (`robots_kept.keep` over `Protego.parse`)", _READING, reading, per),
         Table(
             "Asking about a URL (our token and all training tokens over one `Protego.can_fetch`)", _ASKING, asking, per
         ),
@@ -70,7 +70,7 @@ def _read_row(name: str, bodies: Sequence[bytes], options: Options, *, first: bo
 
     def ours() -> None:
         for body in bodies:
-            robots_txt.keep(body, _POLICY.product_token, interest)
+            robots_kept.keep(body, _POLICY.product_token, interest)
 
     def theirs() -> None:
         for body in bodies:
@@ -96,10 +96,10 @@ class _Ready(NamedTuple):
 def _ready(body: bytes, rng: random.Random) -> _Ready:
     robots = Evidence(f"{_ORIGIN}/robots.txt", 200, (), body, AT)
     tdmrep = Evidence(f"{_ORIGIN}/.well-known/tdmrep.json", 404, (), b"", AT)
-    kept = robots_txt.keep(body, _POLICY.product_token, product_tokens.interest(_POLICY))
+    kept = robots_kept.keep(body, _POLICY.product_token, product_tokens.interest(_POLICY))
     return _Ready(
         Protego.parse(body.decode("utf-8", "replace")),
-        robots_txt.selection(kept),
+        robots_kept.selection(kept),
         Site.read((robots, tdmrep), _POLICY),
         _urls(body, rng),
     )

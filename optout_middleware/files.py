@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.policy import LOCATIONS, RSL
-from optout_middleware.signals import SIGNALS, product_tokens, robots_txt
+from optout_middleware.signals import SIGNALS, packing, product_tokens, robots_kept, robots_txt
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Source
 
@@ -136,10 +136,10 @@ def pack(location: str, item: Evidence, state: str, note: str, policy: Policy) -
     is_read = state in (State.READ, State.STALE)
     if location == RSL:
         url = _octets(item.url)
-        kept = robots_txt.packed(item.body) if is_read else b""
+        kept = packing.packed(item.body) if is_read else b""
     elif is_read and location == "robots.txt":
         comments = "robots.txt" in policy.natural_language
-        kept = robots_txt.keep(item.body, policy.product_token, product_tokens.interest(policy), comments=comments)
+        kept = robots_kept.keep(item.body, policy.product_token, product_tokens.interest(policy), comments=comments)
     elif is_read:
         kept = _KEEP[location](item)
     error, remark = _octets(item.error or "")[:500], _octets(note)[:500]

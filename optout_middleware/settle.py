@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import STALE, File, State, current, opened, pack
 from optout_middleware.policy import FALLBACKS, FINDINGS, LOCATIONS, RSL
-from optout_middleware.signals import SIGNALS, Asked, Named, html_head, robots_txt
+from optout_middleware.signals import SIGNALS, Asked, Named, html_head, packing, robots_kept
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement, WaitsFor, strictest
 
@@ -34,7 +34,7 @@ class View(NamedTuple):
     sources: tuple[Source, ...]
     newest: datetime | None
     oldest_copy: datetime | None  # of those that stand in for an origin that is unreachable
-    robots: robots_txt.Selection | None  # None = unreachable
+    robots: robots_kept.Selection | None  # None = unreachable
     kept: Mapping[str, bytes]
     documents: Mapping[str, Named]
     reasons: tuple[Reason, ...]
@@ -79,7 +79,7 @@ class View(NamedTuple):
         """Open a site: how each location stands, and the reasons that gives for every URL alike."""
         files = {file.location: file for file in seen}
         file = files.get("robots.txt")
-        robots = None if file is None or file.state == State.UNREACHABLE else robots_txt.selection(file.kept)
+        robots = None if file is None or file.state == State.UNREACHABLE else robots_kept.selection(file.kept)
         read = {name: file.kept for name, file in files.items() if file.is_read and name in LOCATIONS}
         kept = {name: text for name, text in read.items() if name != "robots.txt"}
         documents = {name: _named(file) for name, file in files.items() if name not in LOCATIONS}
@@ -123,12 +123,12 @@ def _is_spared(location: str, files: Mapping[str, File]) -> bool:
 
 
 def _named(file: File) -> Named:
-    body = robots_txt.unpacked(file.kept)
+    body = packing.unpacked(file.kept)
     status = f"status {file.source.status}" if file.source.status else "no response"
     return Named(file.is_read, file.state == State.UNREACHABLE, body, file.note or status)
 
 
-def _standing(location: str, file: File | None, robots: robots_txt.Selection | None) -> tuple[str, str] | None:
+def _standing(location: str, file: File | None, robots: robots_kept.Selection | None) -> tuple[str, str] | None:
     """Give the finding that how a location stands raises, with a note; None where it was read, or is absent."""
     if file is not None and (file.is_read or file.state == State.ABSENT):
         return None
@@ -174,7 +174,7 @@ class Bench:
             self.url,
             self.path,
             self.policy,
-            robots or robots_txt.NOTHING,
+            robots or robots_kept.NOTHING,
             may_fetch,
             self.view.kept,
             self.asset,
@@ -198,7 +198,7 @@ class Bench:
     ) -> None:
         self.reasons.append(_reason(self.policy, finding, location, source, statement, note))
 
-    def _may_fetch(self, robots: robots_txt.Selection) -> bool:
+    def _may_fetch(self, robots: robots_kept.Selection) -> bool:
         may_fetch, line = robots.fetch.may_fetch(self.path)
         if not may_fetch and line is not None:
             file = self.view.files["robots.txt"]

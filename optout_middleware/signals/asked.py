@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from optout_middleware.policy import Policy
-    from optout_middleware.signals.robots_txt import Selection
+    from optout_middleware.signals.robots_kept import Selection
     from optout_middleware.terms import Evidence, Statement
 
 

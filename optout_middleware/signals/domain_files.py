@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from optout_middleware.signals import robots_txt
+from optout_middleware.signals import packing, robots_txt
 from optout_middleware.signals.asked import Asked, Signal
 from optout_middleware.signals.usages import answers
 from optout_middleware.terms import Preference, Statement
@@ -57,12 +57,12 @@ def _keep_ai_txt(evidence: Evidence) -> bytes:
         return b""
     if not _USER_AGENT(lines[0]):
         return _OTHER_FORM
-    return robots_txt.packed(text.encode())
+    return packing.packed(text.encode())
 
 
 @lru_cache(maxsize=256)  # a pure function; few sites have the file, and theirs are alike
 def _ai_rules(kept: bytes, product_token: str) -> robots_txt.FetchRules:
-    return robots_txt.parse(robots_txt.unpacked(kept)).fetch_rules(product_token)
+    return robots_txt.parse(packing.unpacked(kept)).fetch_rules(product_token)
 
 
 def _ai_txt(asked: Asked) -> Iterator[Statement]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from http_sf import StructuredFieldError, Token
 from http_sf import parse as parse_structured
 
-from optout_middleware.signals import robots_txt
+from optout_middleware.signals import robots_kept
 from optout_middleware.signals.asked import Asked, Signal
 from optout_middleware.signals.usages import ANSWERS, answers
 from optout_middleware.terms import Preference, Statement
@@ -168,7 +168,7 @@ def _content_usage(asked: Asked) -> Iterator[Statement]:
     """Content-Usage: the most specific robots.txt rule, and the header; two sources, the most restrictive counts."""
     robots = asked.robots
     if asked.crawlable:  # attach-05 section 3.1: what may not be crawled has no preference
-        lines = robots.most_specific(robots_txt.USAGE, asked.path)
+        lines = robots.most_specific(robots_kept.USAGE, asked.path)
         plain = list(_from_lines(asked, lines, _USAGE))
         yield from plain
         if not any(said.preference is Preference.DISALLOWED for said in plain):
@@ -176,7 +176,7 @@ def _content_usage(asked: Asked) -> Iterator[Statement]:
                 yield from _usage_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
         if not plain:
             yield from _replaced(asked, lines)
-        for line in robots.most_specific(robots_txt.USAGE_STRAY, asked.path):
+        for line in robots.most_specific(robots_kept.USAGE_STRAY, asked.path):
             if _USAGE.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
                 where = f"line {line.number}"
                 yield _USAGE.doubt(
@@ -204,7 +204,7 @@ def _plain_no(values: Sequence[str], asked: Asked) -> str | None:
 
 def _replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
     """Note a refusal of a broader path that a longer path without an answer replaces (attach-05 section 3.3)."""
-    rules = asked.robots.rules.get(robots_txt.USAGE)
+    rules = asked.robots.rules.get(robots_kept.USAGE)
     for line in rules.matching(asked.path) if rules else ():
         if line not in lines and _USAGE.said(line.value, asked) is False:
             where = f"line {line.number}"
@@ -217,7 +217,7 @@ def _replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
 def _content_signal(asked: Asked) -> Iterator[Statement]:
     """Content-Signal: robots.txt lines by group and path, and the header; a no counts, a yes lifts nothing."""
     robots = asked.robots
-    lines = robots.most_specific(robots_txt.SIGNAL, asked.path)
+    lines = robots.most_specific(robots_kept.SIGNAL, asked.path)
     plain = list(_from_lines(asked, lines, _SIGNAL))
     yield from plain
     if not plain:
@@ -225,13 +225,13 @@ def _content_signal(asked: Asked) -> Iterator[Statement]:
         for line in lines:
             yield from _signal_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
     for kind, note in (
-        (robots_txt.SIGNAL_STRAY, "outside any group, or under a misspelt name: read as for every agent"),
-        (robots_txt.SIGNAL_STAR, "of the * group; the group of our own token has no Content-Signal"),
+        (robots_kept.SIGNAL_STRAY, "outside any group, or under a misspelt name: read as for every agent"),
+        (robots_kept.SIGNAL_STAR, "of the * group; the group of our own token has no Content-Signal"),
     ):
         for line in robots.most_specific(kind, asked.path):
             if _SIGNAL.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
                 yield _SIGNAL.doubt("robots.txt", f"line {line.number}", line.text, note)
-    for line in robots.most_specific(robots_txt.SIGNAL_NAMED, asked.path)[:1]:
+    for line in robots.most_specific(robots_kept.SIGNAL_NAMED, asked.path)[:1]:
         if _SIGNAL.said(line.value, asked) is False:
             where = f"line {line.number}"
             yield _SIGNAL.doubt("robots.txt", where, line.text, "in a group that names other bots only", finding="")
@@ -246,7 +246,7 @@ def _content_signal(asked: Asked) -> Iterator[Statement]:
 
 def _signal_replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
     """Keep a no of a broader path where a longer one does not speak of our usage: absent opens nothing."""
-    rules = asked.robots.rules.get(robots_txt.SIGNAL)
+    rules = asked.robots.rules.get(robots_kept.SIGNAL)
     for line in rules.matching(asked.path) if rules and lines else ():
         if line not in lines and _SIGNAL.said(line.value, asked) is False:
             note = "a longer path does not speak of this usage: neither granted nor restricted there"
@@ -273,7 +273,7 @@ CONTENT_SIGNAL = Signal("content-signal", "July 2026", "https://contentsignals.o
 
 def _ai_training(asked: Asked) -> Iterator[Statement]:
     """DisallowAITraining lines: of an expired draft, noted only."""
-    for line in asked.robots.most_specific(robots_txt.AI_TRAINING, asked.path):
+    for line in asked.robots.most_specific(robots_kept.AI_TRAINING, asked.path):
         if answers("content-usage", "train-ai", asked.policy.usage):
             yield Statement(
                 "disallow-ai-training", "robots.txt", f"line {line.number}", line.text, Preference.UNKNOWN,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optout_middleware.policy import Policy
-from optout_middleware.signals import Asked, Signal, robots_txt
+from optout_middleware.signals import Asked, Signal, robots_kept
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Evidence, Statement, Usage
 from optout_middleware.urls import origin_of
@@ -42,7 +42,7 @@ def _ask(signal: Signal, question: dict[str, Any]) -> tuple[Statement, ...]:
         asset = Evidence(url, 200, headers, body, SEEN)
     policy = Policy(question.get("token", "OurBot"), Usage(question.get("usage", "train-ai")))
     path = canonical_path(url)
-    return tuple(signal.state(Asked(url, path, policy, robots_txt.NOTHING, True, kept, asset)))
+    return tuple(signal.state(Asked(url, path, policy, robots_kept.NOTHING, True, kept, asset)))
 
 
 @pytest.fixture(scope="session")

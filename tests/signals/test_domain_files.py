@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optout_middleware.policy import LOCATIONS, Policy
-from optout_middleware.signals import Asked, domain_files, robots_txt
+from optout_middleware.signals import Asked, domain_files, robots_kept
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Evidence, Preference, Statement, Usage
 
@@ -33,7 +33,7 @@ def said(files: dict[str, tuple[bytes, str]], url: str = "/x", usage: str = "tra
                 seen = Evidence(f"https://h.example{LOCATIONS[name]}", 200, [("Content-Type", media_type)], body, SEEN)
                 kept[name] = signal.keep[name](seen)
         policy = Policy("OurBot", Usage(usage))
-        found += signal.state(Asked(url, canonical_path(url), policy, robots_txt.NOTHING, True, kept, None))
+        found += signal.state(Asked(url, canonical_path(url), policy, robots_kept.NOTHING, True, kept, None))
     return found
 
 

@@ -94,10 +94,10 @@ def test_the_element_is_quoted(ask: Ask) -> None:
 def test_a_cut_file_is_no_silence(media_type: str) -> None:
     """Where the file was cut before anything was found, its metadata was not looked at, and that is said."""
     from optout_middleware.policy import Policy  # noqa: PLC0415 - the helper `ask` makes whole responses only
-    from optout_middleware.signals import Asked, robots_txt  # noqa: PLC0415 - the same
+    from optout_middleware.signals import Asked, robots_kept  # noqa: PLC0415 - the same
 
     asset = Evidence("https://h.example/b", 200, [("Content-Type", media_type)], b"PK%PDF", SEEN, truncated=True)
-    (said,) = SIGNAL.state(Asked(asset.url, "/b", Policy("OurBot"), robots_txt.NOTHING, True, {}, asset))
+    (said,) = SIGNAL.state(Asked(asset.url, "/b", Policy("OurBot"), robots_kept.NOTHING, True, {}, asset))
     assert (said.preference, said.finding) == (Preference.UNKNOWN, "unreachable")
 
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from optout_middleware.signals import robots_txt
+from optout_middleware.signals import robots_kept
 from optout_middleware.signals.paths import canonical, canonical_path
-from optout_middleware.signals.robots_txt import Line, agent_names, keep, parse, selection
+from optout_middleware.signals.robots_kept import keep, selection
+from optout_middleware.signals.robots_txt import Line, agent_names, parse
 
 VECTORS = Path(__file__).parent / "vectors"
 SHARED = [row for row in json.loads((VECTORS / "signal-vectors.json").read_text("utf-8")) if "machine" in row]
@@ -63,9 +64,9 @@ PATHS = st.sampled_from(
     ["/", "/a", "/a/b", "/a/bc", "/b", "/\u30c4", "/%E3%83%84x", "/%FF", "/c?a=/b", "/robots.txt", "/robots.txt?x", ""]
 )
 KINDS = {
-    robots_txt.USAGE: "content-usage", robots_txt.USAGE_STRAY: "content-usage", robots_txt.SIGNAL: "content-signal",
-    robots_txt.SIGNAL_STRAY: "content-signal", robots_txt.SIGNAL_STAR: "content-signal",
-    robots_txt.SIGNAL_NAMED: "content-signal",
+    robots_kept.USAGE: "content-usage", robots_kept.USAGE_STRAY: "content-usage", robots_kept.SIGNAL: "content-signal",
+    robots_kept.SIGNAL_STRAY: "content-signal", robots_kept.SIGNAL_STAR: "content-signal",
+    robots_kept.SIGNAL_NAMED: "content-signal",
 }  # fmt: skip
 
 
@@ -105,17 +106,17 @@ def test_condensed_form_has_the_rules_of_others(body: bytes, path: str) -> None:
 def expected_lines(body: bytes, kind: str) -> list[Line]:
     """Give the lines of a kind from the whole file, by the words of its definition."""
     robots = parse(body)
-    groups = robots.usage_groups if kind == robots_txt.USAGE else robots.groups
+    groups = robots.usage_groups if kind == robots_kept.USAGE else robots.groups
     names_us = any("foobot" in group.agents for group in groups)
     ours = [line for group in groups if ("foobot" if names_us else "*") in group.agents for line in group.lines]
     signalled = any(line.field == "content-signal" for line in ours)
     star = [line for group in groups if "*" in group.agents for line in group.lines]
     named = [line for group in groups if "*" not in group.agents for line in group.lines]
     chosen = {
-        robots_txt.USAGE: ours, robots_txt.SIGNAL: ours,
-        robots_txt.USAGE_STRAY: robots.preamble, robots_txt.SIGNAL_STRAY: robots.preamble,
-        robots_txt.SIGNAL_STAR: star if names_us and not signalled else [],
-        robots_txt.SIGNAL_NAMED: [] if signalled else named,
+        robots_kept.USAGE: ours, robots_kept.SIGNAL: ours,
+        robots_kept.USAGE_STRAY: robots.preamble, robots_kept.SIGNAL_STRAY: robots.preamble,
+        robots_kept.SIGNAL_STAR: star if names_us and not signalled else [],
+        robots_kept.SIGNAL_NAMED: [] if signalled else named,
     }  # fmt: skip
     lines = [line for line in chosen[kind] if line.field == KINDS[kind]]
     return [line for line in lines if not (line.value.startswith("/") and len(line.value.split()) == 1)]  # no rule
