@@ -7,7 +7,7 @@ where a word is taken from a specification, its docstring names it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -318,14 +318,25 @@ class Claim:
 class Licence:
     """A recorded licence of the party in control: besides the profile, the only thing that lifts a reservation.
 
+    It lifts what it lists, and nothing else: of locations by `scopes`, of works by `works` and `repertoires`.
+
     Fields:
         party: who licensed.
-        scopes: domains (with their subdomains) or absolute URL prefixes that it lists; nothing else is licensed.
+        scopes: domains (with their subdomains) or absolute URL prefixes that it lists.
         usages: the usages it lists.
         valid_from, valid_until: aware datetimes; the end is exclusive, a licence always expires.
         evidence: where the licence itself is kept.
         recorded_by: the person who recorded it.
         conditions: duties that go with it, passed on with the asset.
+        works: ids of works that it lists (register).
+        repertoires: ids of the societies or catalogues whose whole repertoire it licenses, said so by the licence.
+        layers: the layers it licenses; empty = all of those works.
+        territories: ISO 3166 codes, "EU" or "WORLD"; exact, a licence reaches no other.
+        licensee: whom it licenses; empty = whoever recorded it.
+        confirmed: whether the licensor's authority is confirmed; an asserted one permits nothing (rule R7).
+        extended_effect: whether it reaches outsiders by law, until they opt out (extended collective licence).
+        models: names of the models it is for; empty = any.
+        id: by which disputes and exceptions name it.
     """
 
     party: str
@@ -336,12 +347,22 @@ class Licence:
     evidence: str
     recorded_by: str
     conditions: tuple[str, ...] = ()
+    works: tuple[str, ...] = ()
+    repertoires: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ("WORLD",)
+    licensee: str = ""
+    confirmed: bool = True
+    extended_effect: bool = False
+    models: tuple[str, ...] = ()
+    id: str = ""
 
     def __post_init__(self) -> None:
         if self.valid_from.utcoffset() is None or self.valid_until.utcoffset() is None:
             raise OptOutError(f"licence of {self.party}: valid_from and valid_until need a time zone")
-        if isinstance(self.usages, str) or isinstance(self.scopes, str):
-            raise OptOutError(f"licence of {self.party}: scopes and usages are lists")
+        for name in ("scopes", "usages", "conditions", "works", "repertoires", "layers", "territories", "models"):
+            if isinstance(getattr(self, name), str):
+                raise OptOutError(f"licence of {self.party}: {name} is a list")
         object.__setattr__(self, "usages", tuple(as_word(Usage, usage, "usage of a licence") for usage in self.usages))
         if bad := [scope for scope in self.scopes if "." not in scope and "://" not in scope]:
             raise OptOutError(
@@ -350,15 +371,15 @@ class Licence:
 
     def covers(self, url: str, usage: Usage, at: datetime) -> bool:
         """Tell whether it licenses that usage of that URL at that time."""
-        return (
-            usage in self.usages
-            and self.valid_from <= at < self.valid_until
-            and any(is_within(url, scope) for scope in self.scopes)
-        )
+        return self.holds(usage, at) and any(is_within(url, scope) for scope in self.scopes)
+
+    def holds(self, usage: Usage, at: datetime) -> bool:
+        """Tell whether it licenses that usage of what it lists at that time."""
+        return self.confirmed and usage in self.usages and self.valid_from <= at < self.valid_until
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the licence as JSON values; times in ISO 8601."""
-        return {
+        """Give the licence as JSON values; times in ISO 8601, and what is as by default left out."""
+        shown: dict[str, Any] = {
             "party": self.party,
             "scopes": list(self.scopes),
             "usages": [Usage(usage).value for usage in self.usages],
@@ -368,6 +389,45 @@ class Licence:
             "recorded_by": self.recorded_by,
             "conditions": list(self.conditions),
         }
+        for item in fields(self)[len(shown) :]:
+            value = getattr(self, item.name)
+            if value != item.default:
+                shown[item.name] = list(value) if isinstance(value, tuple) else value
+        return shown
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A person's recorded answer to a pending cause; it lifts no stated reservation.
+
+    Fields:
+        finding: the row of `FINDINGS` it answers.
+        scope: the domain or absolute URL prefix it holds for; empty where `party` names whose claims it answers.
+        party: whose claims it answers (register findings); empty = the finding of any party within the scope.
+        outcome: `allow` or `deny`.
+        by, reason: who answered, and why.
+        valid_from, valid_until: aware datetimes; the end is exclusive, a ruling always expires.
+        id: by which records name it.
+    """
+
+    finding: str
+    scope: str
+    outcome: Outcome
+    by: str
+    reason: str
+    valid_from: datetime
+    valid_until: datetime
+    party: str = ""
+    id: str = ""
+
+    def answers(self, finding: str, url: str, party: str, at: datetime) -> bool:
+        """Tell whether it answers that finding for that URL, raised by that party (or by none), at that time."""
+        return (
+            finding == self.finding
+            and self.valid_from <= at < self.valid_until
+            and (not self.scope or is_within(url, self.scope))
+            and (not self.party or party == self.party)
+        )
 
 
 @dataclass(frozen=True)

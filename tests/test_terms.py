@@ -20,6 +20,7 @@ from optout_middleware.terms import (
     Outcome,
     Preference,
     Reason,
+    Ruling,
     Source,
     Statement,
     Usage,
@@ -126,6 +127,48 @@ def licence(**values: object) -> Licence:
 def test_licence_covers_what_it_lists(url: str, usage: Usage, at: datetime, covered: bool) -> None:
     """Scope, usage and date all have to fit; the end is exclusive; a wider usage is another usage."""
     assert licence().covers(url, usage, at) is covered
+
+
+def test_an_asserted_licence_permits_nothing() -> None:
+    """Only confirmed authority permits (rule R7)."""
+    assert licence().holds(Usage.TRAIN_AI, SEEN)
+    assert not licence(confirmed=False).holds(Usage.TRAIN_AI, SEEN)
+    assert not licence(confirmed=False).covers("http://news.example/", Usage.TRAIN_AI, SEEN)
+
+
+def test_a_licence_shows_what_it_lists_of_works() -> None:
+    """What is as by default is left out, so that records of licences of sites stay as they were."""
+    shown = licence(works=("w1",), extended_effect=True, licensee="Example Corp").to_dict()
+    assert shown["works"] == ["w1"]
+    assert (shown["extended_effect"], shown["licensee"]) == (True, "Example Corp")
+    assert not {"repertoires", "layers", "territories", "models", "confirmed", "id"} & shown.keys()
+    with pytest.raises(OptOutError, match="works is a list"):
+        licence(works="w1")
+
+
+@pytest.mark.parametrize(
+    ("finding", "url", "party", "at", "answered"),
+    [
+        ("natural-language", "https://news.example/a", "", SEEN, True),
+        ("named-bot", "https://news.example/a", "", SEEN, False),
+        ("natural-language", "https://other.example/a", "", SEEN, False),
+        ("natural-language", "https://news.example/a", "", SEEN + timedelta(days=1), False),
+        ("natural-language", "https://news.example/a", "", SEEN - timedelta(days=1), False),
+    ],
+)
+def test_a_ruling_answers_its_cause(finding: str, url: str, party: str, at: datetime, answered: bool) -> None:
+    """A cause is a finding within a scope, while the ruling holds."""
+    end = SEEN + timedelta(hours=1)
+    ruling = Ruling("natural-language", "news.example", Outcome.ALLOW, "A. Example", "asked them", SEEN, end)
+    assert ruling.answers(finding, url, party, at) is answered
+
+
+def test_a_ruling_about_a_party_answers_no_other() -> None:
+    """A ruling on the claims of one party leaves those of others as they are."""
+    end = SEEN + timedelta(hours=1)
+    ruling = Ruling("register-middle", "", Outcome.ALLOW, "A. Example", "not theirs", SEEN, end, party="cisac:000")
+    assert ruling.answers("register-middle", "https://any.example/", "cisac:000", SEEN)
+    assert not ruling.answers("register-middle", "https://any.example/", "cisac:001", SEEN)
 
 
 def test_licence_without_scope_covers_nothing() -> None:
