@@ -11,11 +11,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import File, current, location_of, opened, pack, rank, rivals
 from optout_middleware.policy import FINDINGS, LOCATIONS, RSL
-from optout_middleware.settle import Bench, View, files_at, strictest_first, waits_for
+from optout_middleware.reasons import strictest_first, waits_for
+from optout_middleware.settle import Bench, View, files_at
 from optout_middleware.signals import SIGNALS, Asked, product_tokens, rsl, tdmrep
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.signals.usages import ANSWERS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from optout_middleware.policy import Policy
-    from optout_middleware.terms import Claim, Hop, Licence
+    from optout_middleware.terms import Claim, Hop, Licence, Ruling
 
 _TABLES = [
     {name: list(map(str, row)) for name, row in FINDINGS.items()},
@@ -133,6 +134,7 @@ class Site:
         asset: Evidence | None = None,
         claims: Sequence[Claim] = (),
         licences: Sequence[Licence] = (),
+        rulings: Sequence[Ruling] = (),
         documents: Sequence[Evidence] = (),
         policies: Sequence[Evidence] = (),
         at: datetime,
@@ -144,6 +146,7 @@ class Site:
             asset: the response of the URL itself, where it was fetched.
             claims: what the register concludes from the credits of item and page.
             licences: the recorded licences of parties in control.
+            rulings: the recorded answers of persons to what waits for one.
             documents: what was seen at the URLs that `named_by` gives for the asset.
             policies: what was seen at the URLs that `policies_of` gives; they add conditions, and change no outcome.
             at: the date of the decision, aware; what was seen after it does not count.
@@ -164,7 +167,7 @@ class Site:
             view = view.with_documents([item for item in documents if item.fetched_at <= at], self.policy)
         if policies:
             view = view.with_policies([item for item in policies if item.fetched_at <= at])
-        return Bench(self.policy, url, at, view, asset).decision(claims, licences)
+        return Bench(self.policy, url, at, view, asset).decision(claims, licences, rulings)
 
 
 @lru_cache(maxsize=1024)  # a pure function; the sites in use are open, all others cost their packed bytes only
@@ -197,6 +200,7 @@ def decide(
     *,
     claims: Sequence[Claim] = (),
     licences: Sequence[Licence] = (),
+    rulings: Sequence[Ruling] = (),
     at: datetime | None = None,
 ) -> Decision:
     """Read the evidence, then decide about one URL; the strictest over its redirect chain.
@@ -208,6 +212,7 @@ def decide(
         policy: what is decided by.
         claims: as in `Site.decide`.
         licences: as in `Site.decide`.
+        rulings: as in `Site.decide`.
         at: the date of the decision; None = the time of the latest evidence.
 
     Raises:
@@ -224,7 +229,8 @@ def decide(
     past = [item for item in seen if item.fetched_at <= at]
 
     def decided(policies: Sequence[Evidence]) -> Decision:
-        chains = (_over_chain(url, asset, past, policies, policy, claims, licences, at) for asset in _assets(url, past))
+        recorded = _Recorded(claims, licences, rulings)
+        chains = (_over_chain(url, asset, past, policies, policy, recorded, at) for asset in _assets(url, past))
         return strictest_of([decision for chain in chains for decision in chain], url=url)
 
     first = decided(())
@@ -233,14 +239,21 @@ def decide(
     return decided(policies) if policies else first
 
 
+class _Recorded(NamedTuple):
+    """What people and the register recorded, handed on as it came."""
+
+    claims: Sequence[Claim]
+    licences: Sequence[Licence]
+    rulings: Sequence[Ruling]
+
+
 def _over_chain(  # noqa: PLR0917 - what `decide` was given, handed on
     url: str,
     asset: Evidence | None,
     past: Sequence[Evidence],
     policies: Sequence[Evidence],
     policy: Policy,
-    claims: Sequence[Claim],
-    licences: Sequence[Licence],
+    recorded: _Recorded,
     at: datetime,
 ) -> Iterator[Decision]:
     """Decide about the URL that was asked for, each hop, and the URL that answered, the last with its response."""
@@ -252,15 +265,13 @@ def _over_chain(  # noqa: PLR0917 - what `decide` was given, handed on
     for link in dict.fromkeys(links):
         for site in _sites(origin_of(link) or "", past, policy):
             if link != links[-1]:
-                yield site.decide(link, claims=claims, licences=licences, policies=policies, at=at)
+                yield site.decide(link, **recorded._asdict(), policies=policies, at=at)
             else:
-                yield site.decide(
-                    link, asset=asset, claims=claims, licences=licences, documents=own, policies=policies, at=at
-                )
+                yield site.decide(link, asset=asset, **recorded._asdict(), documents=own, policies=policies, at=at)
     for hop in hops:
         if hop.headers and (origin := origin_of(hop.url)):
             for site in _sites(origin, past, policy):
-                yield decide_hop(site, hop, asset, claims=claims, licences=licences, policies=policies, at=at)
+                yield decide_hop(site, hop, asset, **recorded._asdict(), policies=policies, at=at)
 
 
 def decide_hop(
@@ -270,13 +281,15 @@ def decide_hop(
     *,
     claims: Sequence[Claim] = (),
     licences: Sequence[Licence] = (),
+    rulings: Sequence[Ruling] = (),
     policies: Sequence[Evidence] = (),
     at: datetime,
 ) -> Decision:
     """Decide about a redirect by the headers it came with; beside the decision without them, so that none is lifted."""
     fetched_at = asset.fetched_at if asset is not None else at
     seen = Evidence(hop.url, hop.status, hop.headers, b"", fetched_at)
-    return site.decide(_no_fragment(hop.url), asset=seen, claims=claims, licences=licences, policies=policies, at=at)
+    recorded = _Recorded(claims, licences, rulings)
+    return site.decide(_no_fragment(hop.url), asset=seen, **recorded._asdict(), policies=policies, at=at)
 
 
 def _sites(origin: str, seen: Sequence[Evidence], policy: Policy) -> list[Site]:
@@ -321,6 +334,7 @@ def strictest_of(decisions: Sequence[Decision], *, url: str | None = None) -> De
         tuple(dict.fromkeys(lic for decision in decisions for lic in decision.licences)),
         max(decision.at for decision in decisions),
         decisions[-1].policy,
+        tuple(dict.fromkeys(ruling for decision in decisions for ruling in decision.rulings)),
     )
 
 

@@ -75,6 +75,10 @@ FINDINGS: Mapping[str, Finding] = {
     "unjudged": Finding(
         PENDING, PENDING, "nothing could be asked: an item without a page, a URL without a site", WaitsFor.PERSON
     ),
+    "research": Finding(
+        ALLOW, ALLOW, "scientific research with its proof on file (Article 3): a reservation is without effect",
+        overridable=False,
+    ),
     "licensed": Finding(ALLOW, ALLOW, "a recorded licence lifts what was reserved", overridable=False),
 }  # fmt: skip
 
@@ -102,6 +106,11 @@ RSL = "rsl"  # licence documents that robots.txt or a page names, wherever they 
 FALLBACKS: Mapping[str, str] = {".well-known/ai.txt": "ai.txt", ".well-known/trust.txt": "trust.txt"}
 ALL_LOCATIONS = (*LOCATIONS, RSL)
 _TEXTS = ("robots.txt", "page")
+# RSL 1.0 section 3.4.1.2.
+USERS = ("commercial", "non-commercial", "education", "government", "personal")
+# RSL 1.0 section 3.5 names ISO 3166-1 alpha-2 codes, and EU for all of its member states.
+_TERRITORY = re.compile(r"[A-Z]{2}")
+_ENTITIES = ("commercial", "research")
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,9 @@ class Policy:
         territory: where we act, as RSL's geo names it: country codes or EU (section 3.5).
         training_tokens: product tokens of others that count as core training tokens besides those of the package.
         policy_tokens_training: product tokens that stand for training by anyone (draft-kelley, October 2026).
+        entity: who we are: "commercial", or "research", an organisation as in Article 2(1) of Directive 2019/790.
+        research_proof: where the proof of that is kept; without one we count as commercial.
+        open_licences: whether an open licence that a work itself carries lifts what its site reserves.
 
     Raises:
         PolicyError: a value that cannot be, in one line.
@@ -134,6 +146,9 @@ class Policy:
     natural_language: tuple[str, ...] = ("robots.txt",)
     user: tuple[str, ...] = ("commercial",)
     territory: tuple[str, ...] = ("EU",)
+    entity: str = "commercial"
+    research_proof: str = ""
+    open_licences: bool = False
 
     def __post_init__(self) -> None:
         token = self.product_token
@@ -152,8 +167,9 @@ class Policy:
             "training_tokens": _names("training_tokens", self.training_tokens),
             "policy_tokens_training": _names("policy_tokens_training", self.policy_tokens_training),
             "natural_language": _places(self.natural_language),
-            "user": _names("user", self.user),
-            "territory": _names("territory", self.territory),
+            "user": _chosen("user", self.user, USERS),
+            "territory": _territory(self.territory),
+            "entity": _entity(self.entity, self.research_proof),
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -165,6 +181,11 @@ class Policy:
     def __hash__(self) -> int:
         """Hash by what it says; a mapping among the fields has no hash of its own."""
         return hash(self.sha256)
+
+    @cached_property
+    def is_research(self) -> bool:
+        """Whether this is scientific research by an organisation that can prove to be one (Article 3)."""
+        return self.entity == "research" and bool(self.research_proof.strip())
 
     @cached_property
     def sha256(self) -> str:
@@ -188,6 +209,9 @@ class Policy:
             "natural_language": list(self.natural_language),
             "user": list(self.user),
             "territory": list(self.territory),
+            "entity": self.entity,
+            "research_proof": self.research_proof,
+            "open_licences": self.open_licences,
         }
 
     def judge(self, finding: str) -> tuple[Outcome, WaitsFor | None, str]:
@@ -241,6 +265,32 @@ def _names(what: str, names: object) -> tuple[str, ...]:
     if isinstance(names, str) or not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
         raise PolicyError(f"{what} is {names!r}: give a list of names")
     return tuple(dict.fromkeys(names))
+
+
+def _chosen(what: str, names: object, choices: tuple[str, ...]) -> tuple[str, ...]:
+    named = _names(what, names)
+    if not named:
+        raise PolicyError(f"{what} is empty: choose out of {', '.join(choices)}")
+    if unknown := [name for name in named if name not in choices]:
+        raise PolicyError(f"{what} {unknown[0]!r} is unknown: choose out of {', '.join(choices)}")
+    return named
+
+
+def _territory(names: object) -> tuple[str, ...]:
+    named = _names("territory", names)
+    if bad := [name for name in named if not _TERRITORY.fullmatch(name)]:
+        raise PolicyError(f"territory {bad[0]!r} is no country code of two capitals (ISO 3166), and not EU")
+    if not named:
+        raise PolicyError("territory is empty: name at least one country code, or EU")
+    return named
+
+
+def _entity(entity: object, proof: object) -> str:
+    if entity not in _ENTITIES:
+        raise PolicyError(f"entity is {entity!r}: choose one of {', '.join(_ENTITIES)}")
+    if not isinstance(proof, str):
+        raise PolicyError(f"research_proof is {proof!r}: say in words where the proof is kept")
+    return str(entity)
 
 
 def _places(names: object) -> tuple[str, ...]:

@@ -212,6 +212,18 @@ SETTINGS: tuple[Setting, ...] = (
         "OPTOUT_TERRITORY", ("EU",), "where you act, as RSL licences name it: country codes or EU",
         _of_policy("territory", _list),
     ),
+    Setting(
+        "OPTOUT_ENTITY", "commercial", "who you are: commercial, or a research organisation (Article 3): research",
+        _of_policy("entity", _text),
+    ),
+    Setting(
+        "OPTOUT_RESEARCH_PROOF", "", "where the proof of that is kept; without it you count as commercial",
+        _of_policy("research_proof", _text),
+    ),
+    Setting(
+        "OPTOUT_OPEN_LICENCES", False, "whether an open licence that a work itself carries lifts a reservation",
+        _boolean,
+    ),
     Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", _action),
     Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),
     Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", _filled(_text)),

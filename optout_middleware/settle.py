@@ -9,22 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.files import STALE, File, State, current, opened, pack
-from optout_middleware.policy import FALLBACKS, FINDINGS, LOCATIONS, RSL
+from optout_middleware.policy import FALLBACKS, LOCATIONS, RSL
+from optout_middleware.reasons import Reasons, reason_of, waits_for
 from optout_middleware.signals import SIGNALS, Asked, Named, html_head, packing, robots_kept
 from optout_middleware.signals.paths import canonical_path
-from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement, WaitsFor, strictest
+from optout_middleware.terms import Decision, Outcome, Preference, Reason, Source, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from optout_middleware.policy import Policy
-    from optout_middleware.terms import Claim, Evidence, Licence
-
-# What a licence of the party in control over the URL lifts: anything that a location said or may have said about use.
-_LIFTABLE = frozenset({
-    "refusal", "condition", "malformed-refusal", "training-consensus", "named-bot", "natural-language", "unreachable",
-})  # fmt: skip
+    from optout_middleware.terms import Claim, Evidence, Licence, Ruling
 
 
 class View(NamedTuple):
@@ -89,10 +85,10 @@ class View(NamedTuple):
                 continue
             if (finding := _standing(location, files.get(location), robots)) is not None:
                 source = files[location].source if location in files else None
-                reasons.append(_reason(policy, finding[0], location, source, note=finding[1]))
+                reasons.append(reason_of(policy, finding[0], location, source, note=finding[1]))
         if robots is not None:
             source = files["robots.txt"].source
-            reasons += [_reason(policy, "odd-file", "robots.txt", source, note=note) for note in robots.notes]
+            reasons += [reason_of(policy, "odd-file", "robots.txt", source, note=note) for note in robots.notes]
         sources = tuple(file.source for file in seen)
         newest = max((source.fetched_at for source in sources), default=None)
         oldest = min((file.source.fetched_at for file in seen if file.state == State.STALE), default=None)
@@ -143,30 +139,17 @@ def _standing(location: str, file: File | None, robots: robots_kept.Selection | 
     return "unreachable", file.note if file else "nobody looked"
 
 
-def _reason(
-    policy: Policy,
-    finding: str,
-    location: str,
-    source: Source | None,
-    statement: Statement | None = None,
-    note: str = "",
-) -> Reason:
-    outcome, waits_for, override = policy.judge(finding)
-    return Reason(finding, outcome, waits_for, statement, location, source, note, override)
-
-
 class Bench:
     """One decision in the making: statements and reasons as they are found."""
 
-    __slots__ = ("asset", "at", "path", "policy", "reasons", "statements", "url", "view")
+    __slots__ = ("asset", "found", "path", "policy", "url", "view")
 
     def __init__(self, policy: Policy, url: str, at: datetime, view: View, asset: Evidence | None) -> None:
-        self.policy, self.url, self.at, self.view, self.asset = policy, url, at, view, asset
+        self.policy, self.url, self.view, self.asset = policy, url, view, asset
         self.path = canonical_path(url)
-        self.statements: list[Statement] = []
-        self.reasons: list[Reason] = list(view.reasons)
+        self.found = Reasons(policy, at, view.reasons, ())
 
-    def decision(self, claims: Sequence[Claim], licences: Sequence[Licence]) -> Decision:
+    def decision(self, claims: Sequence[Claim], licences: Sequence[Licence], rulings: Sequence[Ruling]) -> Decision:
         """Look at robots.txt, the statements of each signal and the claims, in that order; then settle."""
         robots = self.view.robots
         may_fetch = self.path == "/robots.txt" if robots is None else self._may_fetch(robots)
@@ -188,15 +171,15 @@ class Bench:
         for signal in SIGNALS:
             for statement in signal.state(asked):
                 self._state(statement)
-        for claim in claims:
-            self._claim(claim)
-        lifting = self._licensed(licences) if licences else ()
-        return self._settled(lifting, may_fetch=may_fetch)
+        self.found.claim(claims)
+        if licences or rulings or self.policy.is_research:
+            self.found.lift((self.url,), licences, rulings)
+        return self._settled(may_fetch=may_fetch)
 
     def _find(
         self, finding: str, location: str, source: Source | None, statement: Statement | None = None, note: str = ""
     ) -> None:
-        self.reasons.append(_reason(self.policy, finding, location, source, statement, note))
+        self.found.reasons.append(reason_of(self.policy, finding, location, source, statement, note))
 
     def _may_fetch(self, robots: robots_kept.Selection) -> bool:
         may_fetch, line = robots.fetch.may_fetch(self.path)
@@ -206,7 +189,7 @@ class Bench:
                 "robots.txt", "robots.txt", f"line {line.number}", line.text, Preference.DISALLOWED,
                 "RFC 9309 section 2.2.2", "fetch-forbidden", notes=robots.notes, source=file.source,
             )  # fmt: skip
-            self.statements.append(statement)
+            self.found.statements.append(statement)
             self._find("fetch-forbidden", "robots.txt", file.source, statement, file.note)
         return may_fetch
 
@@ -214,64 +197,26 @@ class Bench:
         file = self.view.files.get(statement.location)
         source = file.source if file else self.asset.source if self.asset is not None else None
         statement = statement._replace(source=source)
-        self.statements.append(statement)
+        self.found.statements.append(statement)
         if statement.finding:
             self._find(statement.finding, statement.location, source, statement, file.note if file else "")
 
-    def _claim(self, claim: Claim) -> None:
-        if claim.finding not in FINDINGS:
-            raise ValueError(f"claim of {claim.party}: finding {claim.finding!r} is none of {', '.join(FINDINGS)}")
-        if claim.since is not None and claim.since > self.at:
-            return
-        plain = FINDINGS[claim.finding].precautionary is FINDINGS[claim.finding].literal is Outcome.DENY
-        preference = Preference.DISALLOWED if plain else Preference.UNKNOWN
-        statement = Statement("register", "register", claim.party, claim.text, preference, claim.rule, claim.finding)
-        self.statements.append(statement)
-        self._find(claim.finding, "register", None, statement)
-
-    def _licensed(self, licences: Sequence[Licence]) -> tuple[Licence, ...]:
-        """Lift what locations reserved where a licence covers URL, usage and date; not what robots.txt forbids."""
-        lifting = tuple(found for found in licences if found.covers(self.url, self.policy.usage, self.at))
-        if lifting:
-            by = f"lifted by a licence of {lifting[0].party}, recorded by {lifting[0].recorded_by}"
-            self.reasons = [
-                reason._replace(outcome=Outcome.ALLOW, waits_for=None, note=by)
-                if reason.finding in _LIFTABLE
-                else reason
-                for reason in self.reasons
-            ]
-            for licence in lifting:
-                self._find("licensed", "register", None, note=f"{licence.party}: {licence.evidence}")
-        return lifting
-
-    def _settled(self, lifting: tuple[Licence, ...], *, may_fetch: bool) -> Decision:
-        reasons = self.reasons
-        outcome = strictest([reason.outcome for reason in reasons])
-        if outcome is Outcome.DENY:  # what nobody looked at could not have changed it
-            reasons = [reason for reason in reasons if reason.source or reason.statement or not reason.waits_for]
-        conditions = [condition for statement in self.statements for condition in statement.conditions]
-        conditions += [condition for licence in lifting for condition in licence.conditions]
+    def _settled(self, *, may_fetch: bool) -> Decision:
+        found = self.found
+        outcome = found.outcome()
+        reasons = found.sorted(outcome)
+        conditions = [condition for statement in found.statements for condition in statement.conditions]
         return Decision(
             self.url,
             outcome,
             may_fetch,
             waits_for(reasons) if outcome is Outcome.PENDING else None,
-            tuple(dict.fromkeys(conditions)),
-            tuple(sorted(reasons, key=strictest_first)) if len(reasons) > 1 else tuple(reasons),
-            tuple(self.statements),
+            tuple(dict.fromkeys(conditions + found.conditions)),
+            reasons,
+            tuple(found.statements),
             (*self.view.sources, self.asset.source) if self.asset is not None else self.view.sources,
-            lifting,
-            self.at,
+            found.licences,
+            found.at,
             self.policy.sha256,
+            found.rulings,
         )
-
-
-def strictest_first(reason: Reason) -> int:
-    """Sort by it, and what settled the outcome comes first."""
-    return (Outcome.DENY, Outcome.PENDING, Outcome.ALLOW).index(reason.outcome)
-
-
-def waits_for(reasons: Iterable[Reason]) -> WaitsFor | None:
-    """Give what is waited for first: a probe can settle what a person would else look at."""
-    waited = {reason.waits_for for reason in reasons}
-    return next((word for word in WaitsFor if word in waited), None)

@@ -420,6 +420,31 @@ class Ruling:
     party: str = ""
     id: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("by", "reason"):
+            if not getattr(self, name).strip():
+                raise OptOutError(f"ruling on {self.finding}: it has no {name!r}: say who answered and why")
+        if self.valid_from.utcoffset() is None or self.valid_until.utcoffset() is None:
+            raise OptOutError(f"ruling on {self.finding}: valid_from and valid_until need a time zone")
+        if self.outcome is Outcome.PENDING:
+            raise OptOutError(f"ruling on {self.finding}: outcome is 'pending': choose one of allow, deny")
+        if not self.scope and not self.party:
+            raise OptOutError(f"ruling on {self.finding}: name a scope (domain or URL prefix) or a party")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the ruling as JSON values; times in ISO 8601."""
+        return {
+            "finding": self.finding,
+            "scope": self.scope,
+            "outcome": self.outcome.value,
+            "by": self.by,
+            "reason": self.reason,
+            "valid_from": self.valid_from.isoformat(),
+            "valid_until": self.valid_until.isoformat(),
+            "party": self.party,
+            "id": self.id,
+        }
+
     def answers(self, finding: str, url: str, party: str, at: datetime) -> bool:
         """Tell whether it answers that finding for that URL, raised by that party (or by none), at that time."""
         return (
@@ -446,6 +471,7 @@ class Decision:
         licences: the licences that lifted a reservation.
         at: the date of the decision.
         policy: the SHA-256 of the policy.
+        rulings: the rulings that answered what waited for a person.
     """
 
     url: str
@@ -459,6 +485,7 @@ class Decision:
     licences: tuple[Licence, ...]
     at: datetime
     policy: str
+    rulings: tuple[Ruling, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the whole decision as JSON values."""
@@ -472,6 +499,7 @@ class Decision:
             "statements": [statement.to_dict() for statement in self.statements],
             "evidence": [source.to_dict() for source in self.evidence],
             "licences": [licence.to_dict() for licence in self.licences],
+            **({"rulings": [ruling.to_dict() for ruling in self.rulings]} if self.rulings else {}),
             "at": self.at.isoformat(),
             "policy": self.policy,
         }

@@ -32,6 +32,7 @@ TABLE = {
     "register-middle": (PENDING, PENDING, WaitsFor.PERSON, True),
     "register-class": (PENDING, ALLOW, WaitsFor.REGISTER, True),
     "register-damaged": (PENDING, PENDING, WaitsFor.REGISTER, True),
+    "research": (ALLOW, ALLOW, None, False),
     "licensed": (ALLOW, ALLOW, None, False),
     "own-input": (ALLOW, ALLOW, None, False),
     "unjudged": (PENDING, PENDING, WaitsFor.PERSON, True),
@@ -108,6 +109,13 @@ def test_plain_answers_are_not_overridden(finding: str, outcome: Outcome) -> Non
         ({"locations": "robots.txt"}, "give a list of names"),
         ({"training_tokens": "GPTBot"}, "training_tokens is 'GPTBot': give a list of names"),
         ({"policy_tokens_training": (1,)}, "give a list of names"),
+        ({"user": ("Commercial",)}, "user 'Commercial' is unknown: choose out of commercial"),
+        ({"user": ()}, "user is empty"),
+        ({"territory": ("France",)}, "territory 'France' is no country code"),
+        ({"territory": ("fr",)}, "territory 'fr' is no country code"),
+        ({"territory": ()}, "territory is empty"),
+        ({"entity": "university"}, "entity is 'university': choose one of commercial, research"),
+        ({"research_proof": None}, "say in words where the proof is kept"),
     ],
 )
 def test_mistakes(values: dict[str, Any], message: str) -> None:
@@ -137,7 +145,8 @@ def test_hash_covers_each_field() -> None:
     variants = [
         policy(), policy(product_token="OtherBot"), policy(usage="tdm"), policy(profile="literal"),
         policy(locations=("robots.txt",)), policy(training_tokens=("X",)), policy(policy_tokens_training=()),
-        policy(user=("education",)), policy(territory=("US",)), *(policy(findings=rows) for rows in [row, *other_rows]),
+        policy(user=("education",)), policy(territory=("US",)),
+        policy(entity="research"), policy(research_proof="deed 7"), policy(open_licences=True), *(policy(findings=rows) for rows in [row, *other_rows]),
     ]  # fmt: skip
     assert len({variant.sha256 for variant in variants}) == len(variants)
     assert len(set(variants)) == len(variants)
