@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from optout_middleware.policy import LOCATIONS, RSL
-from optout_middleware.signals import SIGNALS, packing, product_tokens, robots_kept, robots_txt
+from optout_middleware.signals import SIGNALS, domain_files, packing, product_tokens, robots_kept, robots_txt
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Source
 
@@ -81,7 +81,9 @@ def state_of(item: Evidence) -> str:
     if status is None or status in (304, 429) or not 200 <= status < 500:  # noqa: PLR2004 - HTTP status classes
         return State.UNREACHABLE
     if status < 300:  # noqa: PLR2004
-        return State.READ if _is_whole(item) else State.UNREACHABLE
+        if not _is_whole(item):
+            return State.UNREACHABLE
+        return State.ABSENT if _is_page_instead(item) else State.READ
     return State.ABSENT if status in (404, 410) else State.UNAVAILABLE
 
 
@@ -91,6 +93,11 @@ def _is_whole(item: Evidence) -> bool:
         return False
     enough = location_of(item.url) == "robots.txt" and len(item.body) >= robots_txt.LIMIT
     return not item.truncated or enough
+
+
+def _is_page_instead(item: Evidence) -> bool:
+    """Tell whether a page stands where ai.txt or trust.txt would: a server that answers 200 for what is missing."""
+    return location_of(item.url) in domain_files.LOCATIONS and domain_files.is_page(item)
 
 
 def rivals(items: Sequence[Evidence]) -> list[Evidence]:

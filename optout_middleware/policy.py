@@ -103,8 +103,9 @@ LOCATIONS: Mapping[str, str] = {
     ".well-known/trust.txt": "/.well-known/trust.txt",  # the same, where the first is missing
 }
 RSL = "rsl"  # licence documents that robots.txt or a page names, wherever they stand
+TDM_POLICY = "tdm-policy"  # policies that statements of TDMRep name: they add conditions, and change no outcome
 FALLBACKS: Mapping[str, str] = {".well-known/ai.txt": "ai.txt", ".well-known/trust.txt": "trust.txt"}
-ALL_LOCATIONS = (*LOCATIONS, RSL)
+ALL_LOCATIONS = (*LOCATIONS, RSL, TDM_POLICY)
 _TEXTS = ("robots.txt", "page")
 # RSL 1.0 section 3.4.1.2.
 USERS = ("commercial", "non-commercial", "education", "government", "personal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,9 +24,9 @@ MIDDLE = Claim("register-middle", "SOCIA", "M3", "title and one writer")
 NAMED_BOT = "OtherBot: noindex, noai"
 
 
-def policy(**values: object) -> Policy:
+def policy(**values: Any) -> Policy:
     """Give a policy that looks at robots.txt only."""
-    return Policy(**{"product_token": "FooBot", "locations": ("robots.txt",), **values})  # type: ignore[arg-type]
+    return Policy(**{"product_token": "FooBot", "locations": ("robots.txt",), **values})
 
 
 def seen(robots: str = "", **headers: str) -> list[Evidence]:
@@ -36,22 +37,22 @@ def seen(robots: str = "", **headers: str) -> list[Evidence]:
     ]
 
 
-def ruling(finding: str = "named-bot", **values: object) -> Ruling:
+def ruling(finding: str = "named-bot", **values: Any) -> Ruling:
     """Give a ruling that allows a finding on h.test for a day."""
     fields = {
         "finding": finding, "scope": "h.test", "outcome": ALLOW, "by": "A. Example", "reason": "asked the site",
         "valid_from": SEEN, "valid_until": SEEN + DAY, "id": "R-1", **values,
     }  # fmt: skip
-    return Ruling(**fields)  # type: ignore[arg-type]
+    return Ruling(**fields)
 
 
-def licence(**values: object) -> Licence:
+def licence(**values: Any) -> Licence:
     """Give a licence of h.test for a day."""
     fields = {
         "party": "H Example", "scopes": ("h.test",), "usages": ("train-ai",), "valid_from": SEEN,
         "valid_until": SEEN + DAY, "evidence": "contract 7", "recorded_by": "A. Example", "conditions": ("name it",),
     }  # fmt: skip
-    return Licence(**{**fields, **values})  # type: ignore[arg-type]
+    return Licence(**{**fields, **values})
 
 
 def test_a_ruling_answers_what_waits_for_a_person() -> None:
@@ -107,7 +108,7 @@ def test_no_ruling_lifts_a_stated_reservation(finding: str) -> None:
         ({"scope": ""}, "name a scope"),
     ],
 )
-def test_mistakes_in_a_ruling(values: dict[str, object], message: str) -> None:
+def test_mistakes_in_a_ruling(values: dict[str, Any], message: str) -> None:
     """A ruling has a name, a reason, a scope and an end."""
     with pytest.raises(OptOutError, match=message):
         ruling(**values)

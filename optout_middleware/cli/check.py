@@ -24,7 +24,7 @@ from optout_middleware.evidence.gather import Gather
 from optout_middleware.evidence.locations import location_url
 from optout_middleware.evidence.requests_fetch import RequestsFetch
 from optout_middleware.evidence.stores.memory import MemoryStore
-from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, LOCATIONS, RSL, Policy, Profile
+from optout_middleware.policy import ALL_LOCATIONS, FINDINGS, LOCATIONS, TDM_POLICY, Policy, Profile
 from optout_middleware.settings import default_user_agent
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome, Usage, strictest
 from optout_middleware.urls import origin_of
@@ -125,7 +125,7 @@ async def _saved(
         named = (*site.named(), *named_by(page, policy))
         documents = [await fetch(document, whole) for document in named]
         decision = decide(url, [*files, page, *documents], policy)
-        if RSL in policy.locations and (wanted := policies_of(decision)):
+        if TDM_POLICY in policy.locations and (wanted := policies_of(decision)):
             documents += [await fetch(document, whole) for document in wanted]
             decision = decide(url, [*files, page, *documents], policy)
         found.append((decision, page if decision.may_fetch else None))
@@ -161,10 +161,10 @@ async def _resolve(
 
 
 async def _with_policies(made: Callable[..., Decision], gather: Gather, fetch: Fetch, policy: Policy) -> Decision:
-    """Decide, and again with the TDMRep policies that the decision names, where documents are looked at."""
+    """Decide, and again with the TDMRep policies that the decision names, where the policy has an eye on them."""
     decision = made(at=_now())
-    named = policies_of(decision) if RSL in policy.locations else ()
-    policies = await gather.documents(named, fetch)
+    named = policies_of(decision) if TDM_POLICY in policy.locations else ()
+    policies = await gather.documents(named, fetch, TDM_POLICY)
     return made(policies=policies, at=_now()) if policies else decision
 
 

@@ -19,9 +19,9 @@ from optout_middleware.crawl.hops import spoken_hops
 from optout_middleware.crawl.items import AUDIT_FAILED
 from optout_middleware.crawl.judge import not_looked_at, without_site
 from optout_middleware.crawl.record import now
-from optout_middleware.decide import decide_hop, named_by, strictest_of
+from optout_middleware.decide import decide_hop, named_by, policies_of, strictest_of
 from optout_middleware.files import location_of
-from optout_middleware.policy import RSL
+from optout_middleware.policy import RSL, TDM_POLICY
 from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
@@ -121,11 +121,15 @@ class OptOutDownloaderMiddleware:
             if site is None:
                 site = await optout.site(url, request)
             if asset is not None and RSL in policy.locations and (named := named_by(asset, policy)):
-                documents = await optout.documents(named, request)
+                documents = await optout.documents(named, request, RSL)
+            decision = site.decide(url, asset=asset, documents=documents, at=now())
+            if TDM_POLICY in policy.locations and (wanted := policies_of(decision)):
+                policies = await optout.documents(wanted, request, TDM_POLICY)
+                return site.decide(url, asset=asset, documents=documents, policies=policies, at=now())
         except OptOutError as error:
             optout.stop(STORE_FAILED, error)
             raise IgnoreRequest(str(error)) from None
-        return site.decide(url, asset=asset, documents=documents, at=now())
+        return decision
 
     def _drops(self) -> bool:
         settings = self._optout.settings

@@ -207,13 +207,18 @@ class OptOut:
             self._askers.setdefault(origin_of(url) or "", page)
         return await self.gather.site(url, EngineFetch(self.crawler, page, self._mark))
 
-    async def documents(self, urls: Sequence[str], page: Request) -> list[Evidence]:
-        """Give the documents that a page names, probing on its behalf what is not known.
+    async def documents(self, urls: Sequence[str], page: Request, kind: str) -> list[Evidence]:
+        """Give the documents that a page or its site names, probing on its behalf what is not known.
+
+        Args:
+            urls: absolute http(s) URLs.
+            page: the request on whose behalf is asked.
+            kind: what they are, `policy.RSL` or `policy.TDM_POLICY`.
 
         Raises:
             OptOutError: the store failed.
         """
-        return await self.gather.documents(urls, EngineFetch(self.crawler, page, self._mark))
+        return await self.gather.documents(urls, EngineFetch(self.crawler, page, self._mark), kind)
 
     def hand_over(self, item: Any) -> None:
         """Remember that an item is judged until the pipeline takes it."""

@@ -47,6 +47,8 @@ STATS: Mapping[str, str] = {
     "optout/item/untaggable": "of the items, those whose type cannot take the tag",
     "optout/site/memory": "sites answered from memory",
     "optout/site/store": "sites whose robots.txt was fresh in the store",
+    "optout/site/looked": "sites that were looked at, in the store or by probes",
+    "optout/probe/per_site": "probes of all locations, for each site that was looked at",
     **{
         f"optout/probe/{location}/{result}": f"probes of {location} that {meaning}"
         for location in ALL_LOCATIONS
@@ -175,6 +177,9 @@ class Record:
         if counts is not None:
             self._stats.set_value("optout/site/memory", counts.memory)
             self._stats.set_value("optout/site/store", counts.store)
+            self._stats.set_value("optout/site/looked", counts.looked)
+            per_site = round(counts.probes.total() / counts.looked, 3) if counts.looked else 0
+            self._stats.set_value("optout/probe/per_site", per_site)
             for (location, result), count in counts.probes.items():
                 self._stats.set_value(f"optout/probe/{location}/{result}", count)
         self._stats.set_value("optout/audit/lines", self._log.lines)

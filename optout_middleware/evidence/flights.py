@@ -39,6 +39,11 @@ class Flights(Generic[Result]):
         await asyncio.wait({flight})
         return None if flight.cancelled() else flight.result()
 
+    async def landed(self, key: str) -> None:
+        """Wait until no flight of that key is under way; what it came to is its own waiters' business."""
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.wait({flight})
+
     async def close(self) -> None:
         """End the flights under way, and start none any more."""
         self._closed = True

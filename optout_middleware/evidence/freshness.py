@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 _ROBOTS_CEILING = 86_400.0  # RFC 9309 section 2.4: a copy SHOULD NOT be used for more than 24 hours
 _SPREAD = 0.1  # of a lifetime: what is seen together is not asked again together
 _FOREVER = 2_147_483_648  # RFC 9111 section 1.2.2: what a delta-seconds too large to hold counts as
+_DAY = 86_400.0
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
+# RSL 1.0 section 3.2.1: whole days, for which a licence document may be kept; the root element stands at its start.
+_RSL_MAX_AGE = re.compile(rb"<(?:[\w.-]{1,30}:)?rsl\b[^<>]{0,2000}?\bmax-age\s{0,9}=\s{0,9}[\"']\s{0,9}([0-9]{1,9})")
+_RSL_START = 8_192  # octets
 # RFC 9111 section 5.2.2: directives, whose argument may be a token or a quoted string with commas in it.
 _DIRECTIVE = re.compile(r'([^\s=,;"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]*)))?[^,]*(?:,|$)')
 
@@ -75,7 +79,9 @@ def lifetime(evidence: Evidence, lifetimes: Lifetimes) -> float:
     ceiling = lifetimes.ceiling
     if location_of(evidence.url) == "robots.txt":
         ceiling = min(ceiling, _ROBOTS_CEILING)
-    said = _said(evidence)
+        said = _said(evidence)
+    else:
+        said = _soonest(_said(evidence), _rsl_max_age(evidence))
     return min(max(lifetimes.default if said is None else said, lifetimes.floor), ceiling)
 
 
@@ -117,6 +123,18 @@ def _said(evidence: Evidence) -> float | None:
         since = dates[-1] if dates else evidence.fetched_at
         return 0.0 if until is None else (until - since).total_seconds()
     return None
+
+
+def _rsl_max_age(evidence: Evidence) -> float | None:
+    """Give for how many seconds a licence document says that it may be kept; None = it is none, or does not say."""
+    if location_of(evidence.url) is not None or b"max-age" not in evidence.body[:_RSL_START]:
+        return None
+    found = _RSL_MAX_AGE.search(evidence.body[:_RSL_START])
+    return float(found[1]) * _DAY if found else None
+
+
+def _soonest(first: float | None, second: float | None) -> float | None:
+    return min((seconds for seconds in (first, second) if seconds is not None), default=None)
 
 
 def _directives(text: str) -> dict[str, str]:

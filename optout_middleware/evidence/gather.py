@@ -6,7 +6,8 @@ stands one compact `Site` for each origin; bytes are the store's. Whatever goes 
 not allow, or in an error.
 
 Two flights for each origin, each shared by all who wait for it: the first looks into the store and at
-robots.txt, the second at the other locations. One for each document, whoever names it.
+robots.txt, the second at the other locations. One for each document, whoever names it, and one for the
+robots.txt of its host.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from optout_middleware.evidence.locations import location_of, location_url
 from optout_middleware.evidence.probe import Counts, Probe
 from optout_middleware.evidence.store import counting, remaining
 from optout_middleware.policy import FALLBACKS, LOCATIONS, RSL
-from optout_middleware.terms import OptOutError, Outcome
+from optout_middleware.terms import Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from optout_middleware.evidence.fetch import Fetch
     from optout_middleware.evidence.store import Store
     from optout_middleware.policy import Policy
-    from optout_middleware.terms import Evidence
 
 ROBOTS = "robots.txt"
 _SHORTEST_HEAD = len("http://h")
@@ -112,6 +112,7 @@ class Gather:
         self._firsts: Flights[_Look] = Flights()
         self._seconds: Flights[_Look] = Flights()
         self._documents: Flights[list[Evidence]] = Flights()
+        self._hosts: Flights[list[Evidence]] = Flights()
 
     def known(self, url: str) -> Site | None:
         """Give the site of a URL if it is in memory, fresh, and says enough to decide about this URL."""
@@ -161,7 +162,8 @@ class Gather:
 
     async def close(self) -> None:
         """End the probes under way, write and close the store."""
-        await asyncio.gather(self._firsts.close(), self._seconds.close(), self._documents.close())
+        flights = (self._firsts, self._seconds, self._documents, self._hosts)
+        await asyncio.gather(*(flight.close() for flight in flights))
         await self._store.close()
 
     def _settled(self, site: Site, url: str) -> bool:
@@ -170,6 +172,8 @@ class Gather:
 
     async def _first(self, origin: str, fetch: Fetch) -> _Look:
         """Look into the store and, where its robots.txt is not fresh, at that."""
+        self.counts.looked += 1
+        await self._hosts.landed(origin)
         seen: dict[str, list[Evidence]] = {}
         for item in self._past(await self._store.load(origin)):
             seen.setdefault(location_of(item.url) or "", []).append(item)
@@ -200,27 +204,61 @@ class Gather:
     async def _looked_at(self, origin: str, name: str, fetch: Fetch, before: list[Evidence]) -> list[Evidence]:
         """Look at a location or document; give what there is of it now."""
         if name not in LOCATIONS:
-            return await self._documents.shared(name, partial(self._document, name, fetch)) or before
+            return await self._documents.shared(name, partial(self._document, name, RSL, fetch)) or before
         probed = await self._probe(location_url(origin, name), name, fetch, before)
         await self._store.save([probed])
         return [*before, probed]
 
-    async def documents(self, urls: Sequence[str], fetch: Fetch) -> list[Evidence]:
-        """Give the documents at the URLs that a page names, from the store or by one probe each.
+    async def documents(self, urls: Sequence[str], fetch: Fetch, kind: str = RSL) -> list[Evidence]:
+        """Give the documents at the URLs that a page or a statement names, from the store or by one probe each.
+
+        Args:
+            urls: absolute http(s) URLs.
+            fetch: what probes with.
+            kind: what they are, `policy.RSL` or `policy.TDM_POLICY`, for the counts.
 
         Raises:
             OptOutError: the store cannot be read or written.
         """
-        looks = (self._documents.shared(url, partial(self._document, url, fetch)) for url in dict.fromkeys(urls))
+        looks = (self._documents.shared(url, partial(self._document, url, kind, fetch)) for url in dict.fromkeys(urls))
         return [item for found in await asyncio.gather(*looks) for item in found or ()]
 
-    async def _document(self, url: str, fetch: Fetch) -> list[Evidence]:
-        """Look at one document, in the store or by a probe."""
+    async def _document(self, url: str, kind: str, fetch: Fetch) -> list[Evidence]:
+        """Look at one document, in the store or by a probe; not where its host's robots.txt closes it to us."""
         before = self._past(await self._store.load_document(url))
         if self._remaining(url, before) > 0:
             return counting(before, self._lifetimes)
-        probed = await self._probe(url, RSL, fetch, before)
+        if not await self._lets_fetch(url, fetch):
+            closed = Evidence(url, None, (), b"", self._now(), error="closed to us by robots.txt, so not fetched")
+            return counting([*before, closed], self._lifetimes)
+        probed = await self._probe(url, kind, fetch, before, is_named=True)
         await self._store.save([probed])
+        return counting([*before, probed], self._lifetimes)
+
+    async def _lets_fetch(self, url: str, fetch: Fetch) -> bool:
+        """Tell whether robots.txt of a document's own host lets us fetch it; that file alone is looked at for it."""
+        origin = origin_of(url)
+        if origin is None:
+            return False
+        known = self._sites.get(origin)
+        if known is not None and known.expiry > self._monotonic():
+            return known.site.may_fetch(url)
+        await self._firsts.landed(origin)
+        seen = await self._hosts.shared(origin, partial(self._robots_of_host, origin, fetch))
+        return bool(seen) and Site.read(seen or (), self._policy).may_fetch(url)
+
+    async def _robots_of_host(self, origin: str, fetch: Fetch) -> list[Evidence]:
+        """Look at robots.txt of a host that only documents are fetched from, which must be a public one like theirs.
+
+        A failure is not kept: the host may be one that is crawled, where other limits hold.
+        """
+        url = location_url(origin, ROBOTS)
+        before = [item for item in self._past(await self._store.load(origin)) if item.url == url]
+        if self._remaining(origin, before) > 0:
+            return counting(before, self._lifetimes)
+        probed = await self._probe(url, ROBOTS, fetch, before, is_named=True)
+        if not is_unreachable(probed):
+            await self._store.save([probed])
         return counting([*before, probed], self._lifetimes)
 
     def _past(self, items: Sequence[Evidence]) -> list[Evidence]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from optout_middleware.evidence.freshness import is_unreachable, retry_after
 from optout_middleware.evidence.revalidation import NOT_MODIFIED, conditions, revalidated
 from optout_middleware.evidence.store import newest
-from optout_middleware.policy import RSL
 from optout_middleware.terms import Evidence
 
 if TYPE_CHECKING:
@@ -35,12 +34,14 @@ class Counts:
 
     Fields:
         memory: sites answered from memory.
+        looked: origins that were looked at, in the store or by probes; again when what was seen held no more.
         store: origins whose robots.txt was fresh in the store.
         probes: (name of `policy.ALL_LOCATIONS`, "answered", "revalidated" or "unreachable") -> probes, each counted
             once however often it was tried; what a 304 confirmed is "revalidated" only.
     """
 
     memory: int = 0
+    looked: int = 0
     store: int = 0
     probes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -71,7 +72,9 @@ class Probe:
         self._longest = limits.timeout + margin
         self._now, self._sleep = now, sleep
 
-    async def __call__(self, url: str, kind: str, fetch: Fetch, before: Sequence[Evidence] = ()) -> Evidence:
+    async def __call__(
+        self, url: str, kind: str, fetch: Fetch, before: Sequence[Evidence] = (), *, is_named: bool = False
+    ) -> Evidence:
         """Fetch a location; where that fails, again after each pause of the back-off.
 
         Args:
@@ -79,9 +82,11 @@ class Probe:
             kind: a name of `policy.ALL_LOCATIONS`.
             fetch: what fetches.
             before: evidence of the same URL that holds no more.
+            is_named: whether a site made us ask there, so that the address must be public.
         """
+        limits = self._document_limits if is_named else self._limits
         known = next((item for item in newest(before) if conditions(item)), None)
-        seen, result = await self._tried(url, kind, fetch, known)
+        seen, result = await self._tried(url, limits, fetch, known)
         for pause in self._back_off:
             asked = retry_after(seen) or 0.0
             if result != "unreachable" or asked > _PATIENCE:
@@ -89,13 +94,12 @@ class Probe:
             if seen.status == NOT_MODIFIED:
                 known = None  # the origin confirmed something else than what we have
             await self._sleep(max(pause, asked))
-            seen, result = await self._tried(url, kind, fetch, known)
+            seen, result = await self._tried(url, limits, fetch, known)
         self._counts.probes[kind, result] += 1
         return seen
 
-    async def _tried(self, url: str, kind: str, fetch: Fetch, known: Evidence | None) -> tuple[Evidence, str]:
+    async def _tried(self, url: str, limits: Limits, fetch: Fetch, known: Evidence | None) -> tuple[Evidence, str]:
         """Fetch once; give what was seen, and what that comes to."""
-        limits = self._document_limits if kind == RSL else self._limits
         seen = await self._awaited(url, self._fetched(url, fetch, limits, known))
         if known is not None and (again := revalidated(known, seen)) is not None:
             return again, "revalidated"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AI_TXT = ("ai.txt", ".well-known/ai.txt")
 _TRUST_TXT = ("trust.txt", ".well-known/trust.txt")
+LOCATIONS = frozenset({*_AI_TXT, *_TRUST_TXT})
 _LIMIT = 65_536  # octets that are read of either file; the generator's files have some hundred
 _MOST = 8  # lines of a trust.txt that are kept; its specification has one
 _OTHER_FORM = b"?"  # kept of an ai.txt in another form
@@ -33,11 +34,17 @@ _EXTENSION = re.compile(r"\.[^./?]+$")
 _WORD = re.compile(r"[a-z0-9]*")
 
 
+def is_page(evidence: Evidence) -> bool:
+    """Tell whether a page stands in the place of the file, as servers give it for what is missing."""
+    start = evidence.body.removeprefix(b"\xef\xbb\xbf")[:_LIMIT].lstrip()[:1]
+    return evidence.media_type in ("text/html", "application/xhtml+xml") or start == b"<"
+
+
 def _text(evidence: Evidence) -> str:
     """Give the file as text, up to the last whole line within the limit; empty where a page stands in its place."""
-    body = evidence.body.removeprefix(b"\xef\xbb\xbf")
-    if evidence.media_type in ("text/html", "application/xhtml+xml") or body[:_LIMIT].lstrip()[:1] == b"<":
+    if is_page(evidence):
         return ""
+    body = evidence.body.removeprefix(b"\xef\xbb\xbf")
     if len(body) > _LIMIT:
         body = body[: max(body.rfind(b"\n", 0, _LIMIT), body.rfind(b"\r", 0, _LIMIT), 0)]
     return body.decode("utf-8", "replace")

@@ -131,7 +131,7 @@ def test_saved_files_are_read_without_a_network(
     assert not web.request_history
 
 
-@pytest.mark.parametrize("locations", ["robots.txt,tdmrep.json", "robots.txt,tdmrep.json,rsl"])
+@pytest.mark.parametrize("locations", ["robots.txt,tdmrep.json", "robots.txt,tdmrep.json,tdm-policy"])
 def test_the_terms_of_a_policy_are_shown(
     locations: str,
     web: Mocker,
@@ -152,9 +152,9 @@ def test_the_terms_of_a_policy_are_shown(
         assert main(["check", *place, "--locations", locations, "https://news.example/a"]) == 1
         shown = capsys.readouterr().out
         assert "condition: policy: https://news.example/policy.json\n" in shown
-        assert ("condition: policy permits tdm:mine with duty compensate\n" in shown) is ("rsl" in locations)
+        assert ("condition: policy permits tdm:mine with duty compensate\n" in shown) is ("tdm-policy" in locations)
     asked = [request.url for request in web.request_history]
-    assert ("https://news.example/policy.json" in asked) is ("rsl" in locations)
+    assert ("https://news.example/policy.json" in asked) is ("tdm-policy" in locations)
 
 
 def test_a_policy_on_a_private_address_is_not_asked_for(
@@ -164,6 +164,6 @@ def test_a_policy_on_a_private_address_is_not_asked_for(
     monkeypatch.setattr("optout_middleware.evidence.requests_fetch.refusal", lambda url: f"{url} is not public")
     web.get("https://open.example/page", headers={**HTML, "tdm-reservation": "1", "tdm-policy": "http://10.0.0.1/p"})
     web.get("http://10.0.0.1/p", text='{"permission": [{"action": "tdm:mine"}]}')
-    assert main(["check", "--locations", "robots.txt,tdmrep.json,rsl", "https://open.example/page"]) == 1
+    assert main(["check", "--locations", "robots.txt,tdmrep.json,tdm-policy", "https://open.example/page"]) == 1
     assert "policy permits" not in capsys.readouterr().out
     assert "http://10.0.0.1/p" not in [request.url for request in web.request_history]

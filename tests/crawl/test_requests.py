@@ -62,6 +62,24 @@ async def test_redirect_within_a_site_to_a_closed_path(site: Site, crawl: Crawls
     assert (site.times("/way"), site.times("/closed")) == (1, 0)
 
 
+@pytest.mark.parametrize(("locations", "asked"), [(("robots.txt", "tdmrep.json"), 0), ("all", 1)])
+async def test_a_policy_is_looked_at_where_the_setting_says_so(
+    site: Site, crawl: Crawls, locations: tuple[str, ...] | str, asked: int
+) -> None:
+    """What a TDMRep policy permits stands in the record, and lifts nothing."""
+    rule = f'[{{"location": "/reserved", "tdm-reservation": 1, "tdm-policy": "{site.url("/policy.json")}"}}]'
+    site.says(TDMREP, rule.encode())
+    duty = b'{"permission": [{"action": "tdm:mine", "duty": [{"action": "compensate"}]}]}'
+    site.says("/policy.json", duty, Content_Type="application/json")
+    pages = [site.says(f"/reserved/{number}") for number in range(3)]
+    crawled = await crawl(Pages, *pages, OPTOUT_LOCATIONS=locations, OPTOUT_PRIVATE_DOCUMENTS=True)
+    assert (crawled.items, site.times("/policy.json")) == ([], asked)
+    for line in crawled.lines:
+        assert line["outcome"] == "deny"
+        assert ("policy permits tdm:mine with duty compensate" in line["conditions"]) is bool(asked)
+    assert crawled.crawler.stats.get_value("optout/probe/per_site") == (7 if asked else 2)
+
+
 async def test_retry(site: Site, crawl: Crawls) -> None:
     """A retried page is judged once it answers, and has one line."""
     url = site.says("/shaky", b"", 503)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optout_middleware.evidence.freshness import Lifetimes
-from optout_middleware.policy import Policy
+from optout_middleware.policy import TDM_POLICY, Policy
 from optout_middleware.terms import Evidence, OptOutError, Outcome
 
 from .webs import DAY, FAILURE, HOST, PAGE, ROBOTS, TDMREP, Clock, Web, gather
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ALL = Policy("ExampleBot", locations=("all",))
 RSL = Policy("ExampleBot", locations=("robots.txt", "rsl"))
 LICENCE = "https://licences.example/royalty.xml"
+THEIR_ROBOTS = "https://licences.example/robots.txt"
 NAMES: dict[str, Any] = {"body": f"License: {LICENCE}\n".encode()}
 AI, AI_TOO = f"{HOST}/ai.txt", f"{HOST}/.well-known/ai.txt"
 TRUST, TRUST_TOO = f"{HOST}/trust.txt", f"{HOST}/.well-known/trust.txt"
@@ -39,9 +40,38 @@ async def test_a_document_that_robots_txt_names_is_probed_once(clock: Clock, web
         sites = await asyncio.gather(*(gathered.site(f"{PAGE}/{number}", web) for number in range(20)))
         assert sites[0].decide(f"{PAGE}/0", at=clock.now()).outcome is Outcome.DENY
         assert gathered.known(PAGE) is sites[0], "nothing is left to look at"
-    assert web.asked == {ROBOTS: 1, LICENCE: 1}
-    assert first.counts.probes == {("robots.txt", "answered"): 1, ("rsl", "answered"): 1}
+    assert web.asked == {ROBOTS: 1, LICENCE: 1, THEIR_ROBOTS: 1}
+    assert first.counts.probes == {("robots.txt", "answered"): 2, ("rsl", "answered"): 1}
+    assert first.counts.looked == 1
     assert not second.counts.probes
+
+
+@pytest.mark.parametrize(
+    ("robots", "error"),
+    [
+        ({"body": b"User-agent: *\nDisallow: /\n"}, "closed to us by robots.txt, so not fetched"),
+        ({"status": 503}, "closed to us by robots.txt, so not fetched"),
+        ({"body": b"User-agent: ExampleBot\nAllow: /royalty.xml\n"}, None),
+    ],
+)
+async def test_a_document_that_its_host_closes_is_not_fetched(
+    clock: Clock, web: Web, store: Store, robots: dict[str, Any], error: str | None
+) -> None:
+    """The robots.txt of its own host decides, as for any URL; what is closed is not read, so it permits nothing."""
+    web.answers.update({ROBOTS: NAMES, THEIR_ROBOTS: robots, LICENCE: licence("permits")})
+    gathered = gather(clock, store, policy=RSL, back_off=())
+    assert [item.error for item in await gathered.documents([LICENCE], web)] == [error]
+    assert web.asked[LICENCE] == (error is None)
+    decision = (await gathered.site(PAGE, web)).decide(PAGE, at=clock.now())
+    assert decision.outcome is (Outcome.ALLOW if error is None else Outcome.PENDING)
+
+
+async def test_policies_are_counted_under_their_own_name(clock: Clock, web: Web) -> None:
+    """A TDMRep policy is a document like a licence."""
+    gathered = gather(clock, policy=ALL)
+    await gathered.documents([f"{HOST}/policy.json"], web, TDM_POLICY)
+    assert gathered.counts.probes["tdm-policy", "answered"] == 1
+    assert web.limits[f"{HOST}/policy.json"].public_only
 
 
 @pytest.mark.parametrize("locations", [("robots.txt", "tdmrep.json"), ("robots.txt", "ai.txt")])
@@ -92,6 +122,9 @@ async def test_a_document_called_as_an_origin_is_told_from_the_site(clock: Clock
         (licence("permits"), 0.9 * DAY - 1, 0),
         (licence("permits"), DAY, 1),
         ({"headers": [("cache-control", "max-age=3600")]}, 3600, 1),
+        ({"body": b'<rsl xmlns="https://rslstandard.org/rsl" max-age="0"/>'}, FAILURE, 1),
+        ({"body": b'<rsl xmlns="https://rslstandard.org/rsl" max-age="30"/>'}, 0.9 * DAY - 1, 0),
+        ({"body": b'<rsl xmlns="https://rslstandard.org/rsl" max-age="30"/>'}, DAY, 1),
         ({"status": 503}, FAILURE - 1, 0),
         ({"status": 503}, FAILURE, 1),
         ({"status": 404}, 0.9 * DAY - 1, 0),
@@ -181,7 +214,8 @@ async def test_documents_alone_are_kept_to_public_addresses(
     web.answers[ROBOTS] = NAMES
     await gather(clock, policy=ALL, **private).site(PAGE, web)
     assert web.limits[LICENCE].public_only is public_only
-    assert {web.limits[url].public_only for url in web.asked if url != LICENCE} == {False}
+    assert web.limits[THEIR_ROBOTS].public_only is public_only, "what they name makes us ask there too"
+    assert {web.limits[url].public_only for url in web.asked if url not in (LICENCE, THEIR_ROBOTS)} == {False}
 
 
 @pytest.mark.parametrize(
@@ -192,6 +226,8 @@ async def test_documents_alone_are_kept_to_public_addresses(
         ({AI: {"status": 403}}, True),
         ({AI: {"status": 503}}, True),
         ({AI: {"body": b"User-Agent: *\nAllow: *.html\n"}}, False),
+        ({AI: {"body": b"<!doctype html><title>Not found</title>"}}, True),
+        ({AI: {"body": b"Not found", "headers": [("content-type", "text/html; charset=utf-8")]}}, True),
         ({ROBOTS: {"body": b"User-agent: *\nDisallow: /ai.txt\n"}}, True),
         ({ROBOTS: {"body": b"User-agent: *\nDisallow: /.well-known/\n"}}, False),
     ],
@@ -232,11 +268,11 @@ async def test_a_second_alone_is_probed(clock: Clock, web: Web) -> None:
 
 
 async def test_all_locations_of_a_site_are_probed_once_each(clock: Clock, web: Web, store: Store) -> None:
-    """Cold, a site without anything costs seven probes at most; warm, none."""
+    """Cold, a site without anything costs six probes at most, a licence elsewhere two more; warm, none."""
     web.answers.update({ROBOTS: NAMES, LICENCE: licence("permits")})
     for _ in range(2):
         await gather(clock, store, policy=ALL).site(PAGE, web)
-    assert web.asked == dict.fromkeys((ROBOTS, TDMREP, AI, AI_TOO, TRUST, TRUST_TOO, LICENCE), 1)
+    assert web.asked == dict.fromkeys((ROBOTS, TDMREP, AI, AI_TOO, TRUST, TRUST_TOO, THEIR_ROBOTS, LICENCE), 1)
 
 
 async def test_a_look_that_outlasts_a_life_ends(clock: Clock, web: Web) -> None:
@@ -260,7 +296,7 @@ async def test_close_ends_looks_at_documents(clock: Clock, web: Web) -> None:
     await gathered.close()
     assert await asyncio.gather(*waiting) == [[], [], []]
     assert await gathered.documents([f"{LICENCE}?2"], web) == []
-    assert web.asked == {LICENCE: 1}
+    assert web.asked == {THEIR_ROBOTS: 1}
 
 
 async def test_a_store_that_fails_is_told_to_who_asks_for_a_document(
