@@ -14,13 +14,14 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
+from optout_middleware.cli.check_terms import Terms, read_terms
 from optout_middleware.decide import RULES_VERSION, Site, decide, named_by, policies_of, strictest_of
 from optout_middleware.evidence.directory_fetch import DirectoryFetch
 from optout_middleware.evidence.fetch import Limits
-from optout_middleware.evidence.gather import Gather
+from optout_middleware.evidence.gather import ROBOTS, Gather
 from optout_middleware.evidence.locations import location_url
 from optout_middleware.evidence.requests_fetch import RequestsFetch
 from optout_middleware.evidence.stores.memory import MemoryStore
@@ -31,7 +32,7 @@ from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from optout_middleware.evidence.fetch import Fetch
     from optout_middleware.terms import Reason, Source
@@ -44,6 +45,14 @@ _REDIRECTS = 10
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _WIDEST = 70  # characters of a quotation in the table
 _SHOWN = {Outcome.ALLOW: "no reservation found", Outcome.DENY: "reserved", Outcome.PENDING: "pending"}
+
+
+class _Checked(NamedTuple):
+    """What came of one URL: the decision, the page if it was fetched, the terms if they were asked for."""
+
+    decision: Decision
+    page: Evidence | None
+    terms: list[Terms]
 
 
 def add_to(commands: Any) -> None:
@@ -75,6 +84,12 @@ def add_to(commands: Any) -> None:
         help="read saved files instead of the network: DIR/HOST/PATH or DIR/PATH, headers beside them in FILE.headers; "
         "what was not saved counts as 404",
     )
+    parser.add_argument(
+        "--terms",
+        action="store_true",
+        help="also fetch at most three pages of the same site that a page links to as its terms, and show the "
+        "sentences there that reserve, in natural language; they change neither the outcome nor the exit status",
+    )
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds for each probe (default: %(default)g)")
     parser.set_defaults(run=run)
 
@@ -89,34 +104,47 @@ def run(chosen: argparse.Namespace) -> int:
     outcomes = []
     limits = Limits(timeout=chosen.timeout)
     saved = chosen.from_dir
-    checked = _saved(chosen.urls, policy, limits, saved) if saved else _check(chosen.urls, policy, limits)
-    for decision, evidence in asyncio.run(checked):
+    asked = chosen.urls, policy, limits
+    checked = _saved(*asked, saved, with_terms=chosen.terms) if saved else _check(*asked, with_terms=chosen.terms)
+    for decision, evidence, terms in asyncio.run(checked):
         outcomes.append(decision.outcome)
         if chosen.json:
             page = evidence.source.to_dict() if evidence else None
             shown = {**decision.to_dict(), "page": page, "policy": policy.to_dict(), "rules_version": RULES_VERSION}
+            shown |= {"terms": [page_of.to_dict() for page_of in terms]} if chosen.terms else {}
             sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
-            sys.stdout.write(_table(decision, evidence, policy))
+            sys.stdout.write(_table(decision, evidence, policy, terms))
     return EXIT[strictest(outcomes)]
 
 
-async def _check(urls: Sequence[str], policy: Policy, limits: Limits) -> list[tuple[Decision, Evidence | None]]:
+async def _check(urls: Sequence[str], policy: Policy, limits: Limits, *, with_terms: bool) -> list[_Checked]:
     gather = Gather(policy, MemoryStore(), limits=limits, back_off=BACK_OFF, now=_now)
     fetch = RequestsFetch(default_user_agent(policy.product_token, ""))
     try:
-        return [await _resolve(url, gather, fetch, limits, policy) for url in urls]
+        checked = []
+        for url in urls:
+            decision, page = await _resolve(url, gather, fetch, limits, policy)
+            site_of = partial(gather.site, fetch=fetch)
+            one = replace(limits, max_bytes=_PAGE_LIMIT, max_redirects=0)
+            terms = await read_terms(page if with_terms else None, policy, one, site_of, fetch)
+            checked.append(_Checked(decision, page, terms))
+        return checked
     finally:
         await gather.close()
 
 
 async def _saved(
-    urls: Sequence[str], policy: Policy, limits: Limits, directory: str
-) -> list[tuple[Decision, Evidence | None]]:
+    urls: Sequence[str], policy: Policy, limits: Limits, directory: str, *, with_terms: bool
+) -> list[_Checked]:
     """Decide from saved files; they are as old as they are, so none is too old."""
     fetch = DirectoryFetch(directory)
     whole = replace(limits, max_bytes=_PAGE_LIMIT)
-    found: list[tuple[Decision, Evidence | None]] = []
+    found: list[_Checked] = []
+
+    async def site_of(url: str) -> Site:
+        return Site.read([await fetch(location_url(origin_of(url) or "", ROBOTS), whole)], policy)
+
     for url in urls:
         origin = origin_of(url) or ""
         files = [await fetch(location_url(origin, name), whole) for name in policy.locations if name in LOCATIONS]
@@ -128,7 +156,9 @@ async def _saved(
         if TDM_POLICY in policy.locations and (wanted := policies_of(decision)):
             documents += [await fetch(document, whole) for document in wanted]
             decision = decide(url, [*files, page, *documents], policy)
-        found.append((decision, page if decision.may_fetch else None))
+        seen = page if decision.may_fetch else None
+        terms = await read_terms(seen if with_terms else None, policy, whole, site_of, fetch)
+        found.append(_Checked(decision, seen, terms))
     return found
 
 
@@ -176,7 +206,7 @@ def _redirect(asset: Evidence) -> str | None:
     return urljoin(asset.url, places[-1])
 
 
-def _table(decision: Decision, page: Evidence | None, policy: Policy) -> str:
+def _table(decision: Decision, page: Evidence | None, policy: Policy, terms: Sequence[Terms]) -> str:
     """Show a decision to a person: what was looked at, what it said, what settled it."""
     rows = [("location", "status", "what it said", "what that means")]
     for source in decision.evidence:
@@ -188,6 +218,7 @@ def _table(decision: Decision, page: Evidence | None, policy: Policy) -> str:
         said = _raised_by(page.source, decision)
         rows += [(page.url, _status(page.status, page.error), *_said(reason)) for reason in said]
     rows += [(reason.location, "-", *_said(reason)) for reason in decision.reasons if reason.source is None]
+    rows += [row for page_of in terms for row in _of_terms(page_of)]
     other = Profile.LITERAL if policy.profile is Profile.PRECAUTIONARY else Profile.PRECAUTIONARY
     waits = f" (waits for: {decision.waits_for})" if decision.waits_for else ""
     settled = decision.reasons[0] if decision.reasons and decision.outcome is not Outcome.ALLOW else None
@@ -199,6 +230,19 @@ def _table(decision: Decision, page: Evidence | None, policy: Policy) -> str:
         f"profile {policy.profile}\n{by}{conditions}"
         f"the {other} profile would say: {_SHOWN[_under(other, decision)]}\n\n{_columns(rows)}\n"
     )
+
+
+def _of_terms(terms: Terms) -> Iterator[tuple[str, str, str, str]]:
+    """Show a page of terms: what robots.txt closes, else each sentence that reserves."""
+    if terms.evidence is None:
+        yield terms.url, "-", "-", "terms, not fetched: robots.txt does not let us"
+        return
+    status = _status(terms.evidence.status, terms.evidence.error)
+    for found in terms.sentences:
+        text = _line(" ".join(found.sentence.split()))[:_WIDEST]
+        yield terms.url, status, text, f"terms, noted: {FINDINGS['natural-language'].meaning}"
+    if not terms.sentences:
+        yield terms.url, status, "-", "terms, no sentence that reserves found"
 
 
 def _line(text: str) -> str:

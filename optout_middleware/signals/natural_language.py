@@ -1,9 +1,9 @@
 """Reservations of text and data mining or AI training in natural language, in six languages.
 
 Rule of this file: a sentence reserves only if it names the use (mining, training, or taking the content for AI), speaks
-an act of reserving (reserved, forbidden, may not, needs consent), and nothing in it reports, asks, permits, supposes or
-concerns somebody else's affairs. A missed sentence is cheaper than an invented one: every doubt is silence. The phrases
-are data: `data/natural-language.json`, one table a language.
+an act of reserving (reserved, forbidden, may not, needs a licence), and nothing in it reports, asks, permits, supposes,
+quotes or concerns somebody else's affairs. A missed sentence is cheaper than an invented one: every doubt is silence.
+Here texts are cut into sentences, and pages that name no use are passed by; what a sentence says, `reserving` tells.
 
 Whether such a sentence is "machine-readable" is open (`signals.md` section 8: LG Hamburg 310 O 227/23 leans to yes, OLG
 Hamburg 5 U 104/24 to no), so what is found is a note with the sentence quoted. Cloudflare's comment block about content
@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser
-
 from optout_middleware.signals.asked import Asked, Signal
+from optout_middleware.signals.page_text import page_text
+from optout_middleware.signals.phrases import words_of
+from optout_middleware.signals.reserving import reserving
 from optout_middleware.terms import Preference, Statement, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from optout_middleware.terms import Evidence
 
@@ -31,6 +34,7 @@ _MOST = 5  # sentences of a page that are quoted
 _QUOTED = 300  # characters of a sentence that are quoted
 _LONGEST = 1000  # a longer run without an end is read in pieces of this length, so that cost stays linear
 _WRAPPED = 60  # a shorter line before a capital is a heading, menu or list entry: a sentence of its own
+_HEAD = 1024  # octets of a page within which its language is declared
 
 
 class Found(NamedTuple):
@@ -47,49 +51,19 @@ class Found(NamedTuple):
     start: int
 
 
-class _Rules(NamedTuple):
-    """The patterns of one language, over a lower-case sentence with plain quotes and single spaces."""
-
-    language: str
-    words: re.Pattern[str]  # common words of the language: others' sentences are not read by its rules
-    use: re.Pattern[str]  # mining, training, or taking the content for AI
-    act: re.Pattern[str]  # reserves, forbids, or asks for consent
-    bar: re.Pattern[str]  # a report, question, permission or condition, or the affairs of others
-
-
-def _tables() -> tuple[_Rules, ...]:
-    """Compile the tables of the data file."""
-    data = json.loads(files("optout_middleware.signals").joinpath("data/natural-language.json").read_text("utf-8"))
-    tables = []
-    for language, table in data["languages"].items():
-        names = {"{mining}": "|".join(data["mining"]), "{ai}": "|".join(table["ai"])}
-        patterns = []
-        for part in ("words", "use", "act", "bar"):
-            pattern = "|".join(table[part])
-            for name, expression in names.items():
-                pattern = pattern.replace(name, f"(?:{expression})")
-            patterns.append(re.compile(pattern))
-        tables.append(_Rules(language, *patterns))
-    return tuple(tables)
-
-
-_TABLES = _tables()
-# No sentence names a use without one of these (a name of mining, of the technology, or an abbreviation of one), so a
-# search for bytes settles most texts. To search for so many is dear; so each is first sought without its commonest
-# letters in the text without them, a fifth as long, which has what the text has; a hit is confirmed in the text itself.
-_COMMON = bytes(set(range(256)) - set("cfgijklmnpqvzCFGIJKLMNPQVZí".encode()))
-_LOWER = bytes(range(256)).lower()
-_HINTS = tuple(
-    (hints[0].encode().translate(_LOWER, _COMMON), tuple(hint.encode() for hint in hints))
-    for hints in (  # those of one row have the rare letters of the first
-        ("mining",), ("fouille d", "fouilles d"), ("minería",), ("estrazione di",), ("nutzungsvorbehalt",),
-        ("ntelligen",), ("nteligen",), ("machin", "maschinell"), ("apprentissage auto",), ("aprendizaje auto",),
-        ("apprendimento auto",), ("language model",), ("de langage",), ("lenguaje",), ("linguistic",),
-        ("sprachmodel",), ("taalmodel",), ("namiento de modelos",),
-    )
-)  # fmt: skip
-_SMALL = bytes(set(range(256)) - set(b" ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-_NAMES = (b"AI", b"KI", b"IA", b"LLM", b"TDM")  # in capitals, for "ai" is a part of words
+_DATA = json.loads(files("optout_middleware.signals").joinpath("data/natural-language.json").read_text("utf-8"))
+# Without one of these a sentence names no use, nor an article of law on it.
+_STEMS = tuple(_DATA["stems"])
+_NAMES = ("AI", "IA", "KI", "LLM", "TDM")
+_NAME = re.compile(r"\b(?:AI|IA|KI|LLMs?|TDM)\b")
+# Without one of these octets a page names none. Few and long, since each costs a search through the page.
+_HINTS: dict[str, tuple[bytes, ...]] = {
+    language: tuple(hint.encode() for hint in hints) for language, hints in _DATA["hints"].items()
+}
+_EVERY = tuple(dict.fromkeys(hint for hints in _HINTS.values() for hint in hints))
+_A = ord("A")
+_ABBREVIATED = re.compile(rb"(?<![A-Z])(?:AI|IA|KI)(?![A-Z])")
+_LANGUAGE = re.compile(rb"<html\b[^>]{0,300}?\blang\s{0,9}=\s{0,9}[\"']?([A-Za-z]{2})", re.IGNORECASE)
 
 _END = re.compile(
     r"[.!?\u2026][\"'\u00bb\u201d\u2019)\]]{0,3}\s{1,9}(?=[^a-z0-9\s\u00df-\u00ff])"
@@ -101,8 +75,11 @@ _SHORT = re.compile(
     r"(?:\b(?:art|abs|gem|lt|nr|no|n|cf|vgl|bzw|al|par|sec|inc|ltd|resp|ziff|lit|[a-z])|\bd\. ?h|\bz\. ?b)\.\s{1,9}$",
     re.IGNORECASE,
 )
-_SPACE = re.compile(r"\s+")
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00ad": None, "\u2010": "-", "\u2011": "-"})
+# Words in quotation marks are somebody else's; each kind opens and closes as the languages write it.
+_QUOTATION = re.compile(
+    "\u201e[^\u201e\u201c\u201d]{1,900}[\u201c\u201d]|\u201c[^\u201c\u201d]{1,900}\u201d"
+    '|\u00ab[^\u00ab\u00bb]{1,900}\u00bb|\u00bb[^\u00ab\u00bb]{1,900}\u00ab|(?<!\\w)"[^"]{1,900}"'
+)
 
 
 def find(text: str) -> tuple[Found, ...]:
@@ -115,33 +92,70 @@ def find(text: str) -> tuple[Found, ...]:
     Returns:
         The sentences in the order of the text; empty when there is none. Never raises; the cost grows linearly.
     """
-    if not _hinted(text.encode("utf-8", "surrogatepass")):
+    return tuple(_found(text))
+
+
+def find_in_page(body: bytes, media_type: str = "", most: int = _MOST) -> tuple[Found, ...]:
+    """Find the sentences that reserve in an HTML page or plain text, in UTF-8.
+
+    Args:
+        body: The octets of the page.
+        media_type: As the response names it; empty and unknown are read as HTML.
+        most: How many sentences are enough.
+
+    Returns:
+        At most so many, in the order of the page; offsets are in its text. What stands in `blockquote`, `q` or `code`
+        is quoted, and is not read. Never raises.
+    """
+    if not _hinted(body):
         return ()
-    found = []
-    for start, end in _sentences(text):
-        sentence = text[start:end]
-        if _hinted(sentence.encode("utf-8", "surrogatepass")):
-            language = _reserving(sentence)
-            if language:
-                found.append(Found(sentence[:_QUOTED], language, start))
-    return tuple(found)
+    text = body.decode("utf-8", "replace") if media_type == "text/plain" else page_text(body)
+    return tuple(islice(_found(text), most))
 
 
-def _hinted(raw: bytes) -> bool:
-    """Say whether a use may be named at all."""
-    bones = raw.translate(_LOWER, _COMMON)
-    lowered = b""
-    for bone, hints in _HINTS:
-        if bone in bones:
-            lowered = lowered or raw.lower()
-            for hint in hints:
-                if hint in lowered:
-                    return True
-    capitals = raw.translate(None, _SMALL)
-    for name in _NAMES:  # noqa: SIM110 -- any() costs more than what it waits for
-        if name in capitals:
+def _hinted(body: bytes) -> bool:
+    """Tell whether a page may name a use: the abbreviations, then what is written out."""
+    at = body.find(b"I", 1, -1)  # of AI, KI and IA: this capital is rare, and one octet is found fastest
+    while at >= 0:
+        if (body[at - 1] in b"AK" or body[at + 1] == _A) and _ABBREVIATED.search(body, at - 2, at + 3):
+            return True
+        at = body.find(b"I", at + 1, -1)
+    for hint in _hints(body):  # noqa: SIM110 -- any() costs more than what it waits for
+        if hint in body:
             return True
     return False
+
+
+def _hints(body: bytes) -> Sequence[bytes]:
+    """Give what to look for in a page: by the language that it declares, or of every language."""
+    declared = _LANGUAGE.search(body, 0, _HEAD)
+    if declared is None:
+        return _EVERY
+    return _HINTS.get(declared[1].decode().lower(), _HINTS["en"])
+
+
+def _found(text: str) -> Iterator[Found]:
+    if not _touches(text):
+        return
+    quotes = [match.span() for match in _QUOTATION.finditer(text)]
+    starts = [start for start, _ in quotes]
+    for start, end in _sentences(text):
+        sentence = text[start:end]
+        if sentence.rstrip("\"' )\u00bb\u201d").endswith("?") or not _touches(sentence):
+            continue
+        within = quotes[max(0, bisect_right(starts, start) - 1) : bisect_right(starts, end)]
+        language = reserving(words_of(sentence, [(first - start, last - start) for first, last in within]))
+        if language:
+            yield Found(sentence[:_QUOTED], language, start)
+
+
+def _touches(text: str) -> bool:
+    """Tell whether a text has a word of a use at all."""
+    lowered = text.lower()
+    for stem in _STEMS:
+        if stem in lowered:
+            return True
+    return any(name in text for name in _NAMES) and _NAME.search(text) is not None
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -177,20 +191,6 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start = cut
 
 
-def _reserving(sentence: str) -> str:
-    """Give the language in which a sentence reserves, or nothing."""
-    plain = _SPACE.sub(" ", sentence.translate(_QUOTES)).lower()
-    if plain.rstrip("\"' )\u00bb\u201d").endswith("?"):
-        return ""
-    met = [
-        table for table in _TABLES if table.words.search(plain) and table.use.search(plain) and table.act.search(plain)
-    ]
-    # A bar of any language that the sentence may be in counts: doubt is silence.
-    if not met or any(table.bar.search(plain) for table in met):
-        return ""
-    return max(met, key=lambda table: len(table.words.findall(plain))).language
-
-
 def _state(asked: Asked) -> Iterator[Statement]:
     """Tell of each sentence that reserves, in comments of robots.txt and, where the policy asks for it, in the page."""
     if asked.policy.usage is Usage.SEARCH:
@@ -200,7 +200,7 @@ def _state(asked: Asked) -> Iterator[Statement]:
     asset = asked.asset
     if asset is None or "page" not in asked.policy.natural_language or not _is_text(asset):
         return
-    for found in find(_page_text(asset))[:_MOST]:
+    for found in find_in_page(asset.body, asset.media_type):
         yield _statement("page", "text", " ".join(found.sentence.split()))
 
 
@@ -214,14 +214,6 @@ def _statement(location: str, where: str, sentence: str) -> Statement:
 
 def _is_text(asset: Evidence) -> bool:
     return asset.media_type in ("", "text/html", "application/xhtml+xml", "text/plain")
-
-
-def _page_text(asset: Evidence) -> str:
-    if asset.media_type == "text/plain":
-        return asset.body.decode("utf-8", "replace")
-    parser = LexborHTMLParser(asset.body)
-    parser.strip_tags(["script", "style", "noscript", "template"])
-    return parser.body.text(separator=" ") if parser.body is not None else ""
 
 
 SIGNAL = Signal(
