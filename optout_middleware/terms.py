@@ -313,6 +313,11 @@ class Claim:
     text: str
     since: datetime | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the claim as JSON values; the time in ISO 8601."""
+        shown = {"finding": self.finding, "party": self.party, "rule": self.rule, "text": self.text}
+        return {**shown, "since": self.since.isoformat()} if self.since else shown
+
 
 @dataclass(frozen=True)
 class Licence:

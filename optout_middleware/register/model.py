@@ -8,7 +8,7 @@ its first day on, and its end is exclusive).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optout_middleware.terms import Licence, Outcome, Usage, _Word
 
@@ -236,6 +236,7 @@ class Declaration:
         strengths: ISO country code -> how that form stands there; a state that is missing is `STRONG`.
         withdrawn_on: the day on which it ended, if it did.
         notice: whether it rests on a letter (an asserted mandate).
+        sources: addresses of where it was read.
     """
 
     id: str
@@ -259,6 +260,7 @@ class Declaration:
     text: str = ""
     notice: bool = False
     source: Source | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +354,20 @@ class Match:
     exact: bool = False
     conflict: bool = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the match as JSON values; what is not so is left out."""
+        shown = {
+            "work": self.work,
+            "party": self.party,
+            "method": self.method,
+            "score": round(self.score, 3),
+            "band": self.band.value,
+            "explanation": self.explanation,
+            "exact": self.exact,
+            "conflict": self.conflict,
+        }
+        return {name: value for name, value in shown.items() if value not in (None, False)}
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -428,6 +444,7 @@ class Facts:
     disputes: tuple[Dispute, ...] = ()
     corrections: tuple[Correction, ...] = ()
     damage: str = ""  # why the register cannot be trusted now (rule R12); empty = it can
+    notes: tuple[str, ...] = ()  # what can hide a match: blocks that were cut for size, candidates left out
 
 
 @dataclass(frozen=True, slots=True)
