@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.urls import host_of, origin_of, registrable_domain
 
 if TYPE_CHECKING:
-    from optout_middleware.terms import Decision
+    from collections.abc import Mapping
+
+    from optout_middleware.terms import Decision, Source
 
 HIDDEN = "***"
+# Of the SHA-256 of what the archive has of a page: 128 bits tell it from all else, and a crawl writes millions of them.
+KEPT_DIGITS = 32
 # What Reason.to_dict() and Source.to_dict() give out of a URL, or of the error of a request for it.
 _FROM_URLS = ("url", "error", "note")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one a crawl, told by identity: it is asked for every line
 class Mask:
     """Hides userinfo and the values of secret parameters, in query, matrix parameters and fragment.
 
@@ -61,7 +65,7 @@ def _plain_or_encoded(letter: str) -> str:
     return f"(?:{re.escape(letter)}|{'|'.join(sorted(encoded))})"
 
 
-def line(
+def line(  # noqa: PLR0913 - one call a line, all of it named
     stage: str,
     decision: Decision,
     *,
@@ -70,6 +74,8 @@ def line(
     action: str,
     dry_run: bool,
     mask: Mask,
+    kept: str = "",
+    said: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build the fields of one audit line, in the order in which they are written.
 
@@ -81,16 +87,19 @@ def line(
         action: what is about to be done, in one word: "keep", "tag", "drop", ...
         dry_run: whether the action is only told.
         mask: what hides the secrets of URLs.
+        said: fields of the register: credits, claims, and what led to them; None = it was not asked.
+        kept: the SHA-256 by which the evidence archive names what it has of the page, of which the line has the first
+            digits; empty = nothing, no field.
     """
-    served = final_url or decision.url
-    origin = origin_of(served)
+    url = decision.url
+    origin, domain = _served_by(_authority(final_url or url))
     raised = [reason.statement for reason in decision.reasons if reason.statement is not None]
     return {
         "stage": stage,
-        "url": mask(decision.url),
-        "final_url": mask(final_url) if final_url else None,
+        "url": (masked := mask(url)),
+        "final_url": (masked if final_url == url else mask(final_url)) if final_url else None,
         "origin": origin,
-        "domain": registrable_domain(host_of(origin)) if origin else None,
+        "domain": domain,
         "size": size,
         "outcome": decision.outcome.value,
         "may_fetch": decision.may_fetch,
@@ -99,13 +108,39 @@ def line(
         "dry_run": dry_run,
         "reasons": [_masked(reason.to_dict(), mask) for reason in decision.reasons],
         "statements": [_masked(said.to_dict(), mask) for said in decision.statements if said not in raised],
-        "evidence": [_masked(source.to_dict(), mask) for source in decision.evidence],
+        "evidence": [
+            (_masked(source.to_dict(), mask) if source.url in (url, final_url) else _looked_at(source, mask))
+            for source in decision.evidence
+        ],
         "conditions": list(decision.conditions),
         "credits": [],
         "claims": [],
         "licences": [licence.to_dict() for licence in decision.licences],
+        **({"rulings": [ruling.to_dict() for ruling in decision.rulings]} if decision.rulings else {}),
+        **(said or {}),
         "at": decision.at.isoformat(),
+        **({"kept": kept[:KEPT_DIGITS]} if kept else {}),
     }
+
+
+def _authority(url: str) -> str:
+    """Give what of a URL says who serves it: up to its path, where that is plain to see (RFC 3986 section 3)."""
+    start = url.find("://")
+    end = url.find("/", start + 3)
+    return url[:end] if start > 0 and end > 0 else url
+
+
+@lru_cache(maxsize=16_384)  # a crawl asks few hosts for many pages
+def _served_by(url: str) -> tuple[str | None, str | None]:
+    """Give origin and registrable domain."""
+    origin = origin_of(url)
+    return origin, registrable_domain(host_of(origin)) if origin else None
+
+
+@lru_cache(maxsize=16_384)  # the same: the files of a site stand in the line of each of its pages
+def _looked_at(source: Source, mask: Mask) -> dict[str, Any]:
+    """Give a piece of evidence; not to be changed, since lines share it."""
+    return _masked(source.to_dict(), mask)
 
 
 def _masked(values: dict[str, Any], mask: Mask) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from optout_middleware.decide import Site
 from optout_middleware.policy import Policy
 from optout_middleware.settings import SECRET_PARAMS
 from optout_middleware.terms import Decision, Evidence, Licence, Reason, Usage
-from optout_middleware.urls import registrable_domain
+from optout_middleware.urls import origin_of, registrable_domain
 
 AT = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=timezone.utc)
 POLICY = Policy("ExampleCorpusBot")
@@ -217,3 +217,15 @@ def test_mask_takes_linear_time() -> None:
     """A URL of a million delimiters, or a long run of percent signs, is read in one pass."""
     for text in ("?" * 1_000_000 + "=", "%25" * 300_000 + "=", "@" + "://" * 300_000 + "="):
         assert MASK(text) == text
+
+
+@given(
+    st.sampled_from(("http", "HTTPS", "data", "mailto", "")),
+    st.sampled_from(("://", ":", ":/", "//", ":///")),
+    st.text(st.sampled_from("ab.:@[]1/?#\\ \t\n%é"), max_size=12),
+    st.text(st.sampled_from("/?#:@a"), max_size=8),
+)
+def test_origin_of_a_line_is_that_of_the_whole_url(scheme: str, mark: str, host: str, rest: str) -> None:
+    """However the URL is written, what is looked up by its beginning is what all of it says."""
+    url = f"{scheme}{mark}{host}{rest}"
+    assert fields(decided(), final_url=url or None)["origin"] == origin_of(url or URL)

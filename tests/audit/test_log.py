@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -16,43 +17,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optout_middleware.audit import log as audit_log
-from optout_middleware.audit.log import SYNC_SECONDS, AuditError, AuditLog, new_run_id
+from optout_middleware.audit import writer as audit_writer
+from optout_middleware.audit.files import is_held
+from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
+from optout_middleware.audit.manifest import Run
+from optout_middleware.audit.reading import Record, records, runs
+from optout_middleware.audit.reading import Run as AuditRun
+from optout_middleware.audit.verify import verify
+from optout_middleware.audit.writer import Writer
 from optout_middleware.decide import RULES_VERSION
-from optout_middleware.policy import Policy
 from optout_middleware.settings import package_version
+
+from .log_files import AT, FIRST, POLICY, SECOND, assert_valid, lines, made, manifest, read, started, stored, written
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-AT = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=timezone.utc)
-POLICY = Policy("ExampleCorpusBot")
-FIRST, SECOND, THIRD = (f"20261124T12000{number}Z-00000{number}" for number in (1, 2, 3))
-
-
-def started(directory: Path, run: str = FIRST, **changes: Any) -> AuditLog:
-    """Start a log in a directory."""
-    values: dict[str, Any] = {
-        "writer": "spider",
-        "operator": "Example Labs",
-        "policy": POLICY,
-        "settings": {"OPTOUT_ACTION": "drop"},
-        "now": lambda: AT,
-    }
-    return AuditLog(directory, run=run, **{**values, **changes})
-
-
-def manifest(directory: Path, name: str = "run.json") -> dict[str, Any]:
-    """Read a manifest."""
-    read: dict[str, Any] = json.loads((directory / name).read_bytes())
-    return read
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Read all lines of a file, each of which must end as one."""
-    data = path.read_bytes()
-    assert data.endswith(b"\n") or not data
-    return [json.loads(row) for row in data.split(b"\n")[:-1]]
 
 
 def failing(error: int) -> Any:
@@ -64,35 +43,53 @@ def failing(error: int) -> Any:
     return fail
 
 
-def test_line_has_the_fields_of_the_log_around_its_own_in_one_order(tmp_path: Path) -> None:
-    """Who wrote it comes first, by what it was decided last."""
+def names(directory: Path) -> list[str]:
+    """Give the names of all files, sorted."""
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_line_stands_behind_the_hash_of_the_line_before(tmp_path: Path) -> None:
+    """Number, SHA-256 of the stored octets before, time, then its own fields; the head has what is of all lines."""
     log = started(tmp_path)
-    log.write({"stage": "item", "url": "http://news.example/é"})
-    log.write({"stage": "item", "url": "http://news.example/b"})
-    assert log.path == tmp_path / f"{FIRST}-spider.jsonl"
-    data = log.path.read_bytes()
-    assert data.split(b"\n")[0].decode() == (
-        f'{{"schema":1,"run":"{FIRST}","writer":"spider","seq":1,"time":"2026-11-24T12:00:00.250000+00:00",'
-        f'"stage":"item","url":"http://news.example/é","policy":"{POLICY.sha256}",'
-        f'"rules_version":"{RULES_VERSION}","version":"{package_version()}"}}'
+    assert log.write({"stage": "run", "note": "é"}) == f"{FIRST}-spider:2"
+    head, row = stored(tmp_path)
+    assert json.loads(head) == {
+        "seq": 1, "prev": "0" * 64, "time": "2026-11-24T12:00:00.250000+00:00", "segment": 1, "schema": 2, "run": FIRST,
+        "writer": "spider", "policy": POLICY.sha256, "rules_version": RULES_VERSION, "version": package_version(),
+    }  # fmt: skip
+    before = hashlib.sha256(head).hexdigest()
+    assert row.decode() == (
+        f'{{"seq":2,"prev":"{before}","time":"2026-11-24T12:00:00.250000+00:00","stage":"run","note":"é"}}\n'
     )
-    assert [row["seq"] for row in read(log.path)] == [1, 2]
+    log.close({})
+    assert assert_valid(tmp_path) == 2
 
 
 def test_time_is_written_in_utc(tmp_path: Path) -> None:
     """A clock of another zone is told in UTC, with microseconds even where they are zero."""
     there = timezone(timedelta(hours=2))
     log = started(tmp_path, now=lambda: datetime(2026, 11, 24, 14, tzinfo=there))
-    log.write({"stage": "item"})
-    assert read(log.path)[0]["time"] == "2026-11-24T12:00:00.000000+00:00"
+    log.write({"stage": "run"})
+    assert read(tmp_path)[0]["time"] == "2026-11-24T12:00:00.000000+00:00"
+
+
+def test_lines_come_back_in_full(tmp_path: Path) -> None:
+    """What is left out or shared in the file stands in the line that a reader gets, with who wrote it."""
+    written(tmp_path)
+    found = read(tmp_path)
+    own = {"schema", "run", "writer", "seq", "prev", "time", "policy", "rules_version", "version"}
+    assert [{name: value for name, value in row.items() if name not in own} for row in found] == lines()
+    assert list(found[0])[:6] == ["schema", "run", "writer", "seq", "prev", "time"]
+    assert (found[0]["run"], found[0]["writer"], found[0]["policy"]) == (FIRST, "spider", POLICY.sha256)
+    assert_valid(tmp_path)
 
 
 def test_line_is_in_the_file_when_write_returns(tmp_path: Path) -> None:
     """Nothing waits in a buffer: the file holds the line while the log is still open."""
     log = started(tmp_path)
     for count in (1, 2, 3):
-        log.write({"stage": "item"})
-        assert len(read(log.path)) == count
+        log.write(made("news.example", count))
+        assert len(read(tmp_path)) == count == log.lines
 
 
 def test_any_text_comes_back_from_one_line(tmp_path: Path) -> None:
@@ -100,52 +97,54 @@ def test_any_text_comes_back_from_one_line(tmp_path: Path) -> None:
     log = started(tmp_path)
     values = st.text(st.characters()) | st.integers() | st.none() | st.lists(st.text(st.characters()))
 
-    @given(st.dictionaries(st.text(st.characters()), values))
-    def check(reason: dict[str, Any]) -> None:
-        log.write({"reason": reason})
-        assert read(log.path)[log.lines - 1]["reason"] == reason
+    @given(st.dictionaries(st.text(st.characters()), values), st.text(st.characters()))
+    def check(extra: dict[str, Any], text: str) -> None:
+        reason = {"finding": "refusal", "outcome": "deny", "text": text, "override": text}
+        log.write(made("news.example", 1, reasons=[reason], extra=extra))
+        last = read(tmp_path)[-1]
+        assert (last["extra"], last["reasons"]) == (extra, [reason])
 
     check()
-
-
-def test_lone_surrogate_is_written_as_its_escape(tmp_path: Path) -> None:
-    """UTF-8 has no bytes for it; the line is written all the same."""
-    log = started(tmp_path)
-    log.write({"url": "http://news.example/\udc80"})
-    assert read(log.path)[0]["url"] == "http://news.example/\udc80"
+    log.close({})
+    assert_valid(tmp_path)
+    assert verify([str(tmp_path)]).is_intact
 
 
 def test_manifest_stands_open_at_start_and_closed_at_the_end(tmp_path: Path) -> None:
-    """It names run, operator, policy, settings and writer; the end adds time, lines, hash and summary."""
+    """It names run, operator, policy, settings and writer; the end adds time, segments, files and summary."""
     log = started(tmp_path)
     opened = manifest(tmp_path)
-    assert opened == {
-        "schema": 1,
-        "run": FIRST,
-        "operator": "Example Labs",
-        "started": "2026-11-24T12:00:00.250000+00:00",
-        "ended": None,
-        "closed": False,
-        "policy": POLICY.to_dict(),
-        "policy_sha256": POLICY.sha256,
-        "settings": {"OPTOUT_ACTION": "drop"},
-        "rules_version": RULES_VERSION,
-        "version": package_version(),
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "writers": [{"writer": "spider", "file": f"{FIRST}-spider.jsonl", "lines": None, "sha256": None}],
-        "summary": None,
-    }
-    log.write({"stage": "item"})
+    assert (opened["schema"], opened["run"], opened["closed"], opened["ended"]) == (2, FIRST, False, None)
+    assert opened["writers"] == [{"writer": "spider", "closed": False, "lines": 0, "segments": []}]
+    assert (opened["policy_sha256"], opened["settings"]) == (POLICY.sha256, {"OPTOUT_ACTION": "drop"})
+    log.write({"stage": "run"})
     log.close({"items": 1})
-    digest = hashlib.sha256(log.path.read_bytes()).hexdigest()
-    assert manifest(tmp_path) == {
-        **opened,
-        "ended": "2026-11-24T12:00:00.250000+00:00",
-        "closed": True,
-        "writers": [{"writer": "spider", "file": f"{FIRST}-spider.jsonl", "lines": 1, "sha256": digest}],
-        "summary": {"items": 1},
-    }
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{FIRST}-spider.jsonl", "run.json"]
+    ended, packed = manifest(tmp_path), tmp_path / f"{FIRST}-spider-000001.jsonl.gz"
+    (writer,) = ended["writers"]
+    (segment,) = writer["segments"]
+    assert (ended["closed"], ended["ended"], ended["summary"]) == (True, AT.isoformat(), {"items": 1})
+    assert (writer["closed"], writer["lines"]) == (True, 2)
+    assert segment == {
+        "file": packed.name, "first": 1, "lines": 2, "root": segment["root"],
+        "last": hashlib.sha256(stored(tmp_path)[-1]).hexdigest(),
+        "sha256": hashlib.sha256(packed.read_bytes()).hexdigest(), "bytes": packed.stat().st_size,
+    }  # fmt: skip
+    assert names(tmp_path) == sorted(
+        (
+            packed.name,
+            f"aggregate-{FIRST}.json",
+            f"run-{FIRST}.json",
+            f"run-{FIRST}.json.sha256",
+            f"run-{FIRST}.personal",
+        )
+    )
+
+
+def test_seal_is_what_sha256sum_checks(tmp_path: Path) -> None:
+    """Anybody can check a manifest without this package."""
+    written(tmp_path)
+    digest = hashlib.sha256((tmp_path / f"run-{FIRST}.json").read_bytes()).hexdigest()
+    assert (tmp_path / f"run-{FIRST}.json.sha256").read_text() == f"{digest}  run-{FIRST}.json\n"
 
 
 def test_directory_is_made_with_its_parents(tmp_path: Path) -> None:
@@ -159,8 +158,8 @@ def test_closed_log_takes_no_line_and_closes_once(tmp_path: Path) -> None:
     log.close({"items": 0})
     log.close({"items": 5})
     assert manifest(tmp_path)["summary"] == {"items": 0}
-    with pytest.raises(AuditError, match=r"spider\.jsonl is closed"):
-        log.write({"stage": "item"})
+    with pytest.raises(AuditError, match=r"spider-000001\.jsonl is closed"):
+        log.write({"stage": "run"})
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "a*", "a\n"])
@@ -194,79 +193,88 @@ def test_disk_that_takes_nothing_stops_the_start(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, call, failing(errno.ENOSPC))
     with pytest.raises(AuditError, match="cannot be written: No space left on device"):
         started(tmp_path)
-    assert not (tmp_path / "run.json").exists()
-    assert not list(tmp_path.glob(".*"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writer_that_cannot_start_leaves_no_run(tmp_path: Path) -> None:
+    """A file that is in the way stops the start, and no open run is left that nobody could close."""
+    (tmp_path / f"{FIRST}-spider-000001.jsonl").write_bytes(b"in the way")
+    with pytest.raises(AuditError, match=r"spider-000001\.jsonl cannot be written: File exists"):
+        started(tmp_path)
+    assert names(tmp_path) == [f"{FIRST}-spider-000001.jsonl"]
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_failed_write_ends_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
     """Every later write fails too, although the disk would take it; the manifest tells of no clean end."""
     log = started(tmp_path)
-    log.write({"stage": "item"})
+    log.write({"stage": "run"})
     with monkeypatch.context() as broken:
         broken.setattr(os, "write", failing(error))
         with pytest.raises(AuditError, match=os.strerror(error)) as raised:
-            log.write({"stage": "item"})
+            log.write({"stage": "run"})
     assert "\n" not in str(raised.value)
-    assert str(log.path) in str(raised.value)
+    assert f"{FIRST}-spider-000001.jsonl" in str(raised.value)
     with pytest.raises(AuditError, match=os.strerror(error)):
-        log.write({"stage": "item"})
+        log.write({"stage": "run"})
     log.close({"items": 1})
-    assert len(read(log.path)) == 1
+    assert len(read(tmp_path)) == 1
     ended = manifest(tmp_path)
-    assert (ended["closed"], ended["writers"][0]["lines"], ended["summary"]) == (False, 1, {"items": 1})
+    assert (ended["closed"], ended["writers"][0]["closed"], ended["summary"]) == (False, False, {"items": 1})
     assert ended["ended"] is not None
+    assert "unclosed" in {finding.kind for finding in verify([str(tmp_path)]).findings}
 
 
 def test_short_write_ends_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line is no line: the write raises, and nothing is written behind it."""
     log, write = started(tmp_path), os.write
+    size = len(b"".join(stored(tmp_path)))
     with monkeypatch.context() as broken:
         broken.setattr(os, "write", lambda file, data: write(file, data[:7]))
         with pytest.raises(AuditError, match=r"7 of \d+ bytes were written"):
-            log.write({"stage": "item"})
+            log.write({"stage": "run"})
     with pytest.raises(AuditError):
-        log.write({"stage": "item"})
-    assert (log.lines, log.path.stat().st_size) == (0, 7)
+        log.write({"stage": "run"})
+    assert (log.lines, len(b"".join(stored(tmp_path)))) == (0, size + 7)
 
 
-@pytest.mark.parametrize("value", [object(), float("nan"), {("a",): 1}])
-def test_line_that_is_no_json_ends_the_log(tmp_path: Path, value: object) -> None:
+@pytest.mark.parametrize("line", [{"size": object()}, {"size": float("nan")}, {"size": {("a",): 1}}, {}])
+def test_line_that_is_no_json_object_with_fields_ends_the_log(tmp_path: Path, line: dict[str, Any]) -> None:
     """What cannot be recorded must not happen, whatever the cause."""
     log = started(tmp_path)
     with pytest.raises(AuditError, match="cannot be written"):
-        log.write({"size": value})
-    assert log.path.stat().st_size == 0
+        log.write(line)
+    assert len(stored(tmp_path)) == 1
     with pytest.raises(AuditError):
         log.write({"size": 1})
 
 
-def test_file_is_synced_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes within the interval share one sync; the first after it syncs; close syncs."""
+@pytest.mark.parametrize(("durability", "counts"), [(1.0, [0, 0, 1, 1, 2]), (0.0, [1, 2, 3, 4, 5])])
+def test_file_is_synced_as_often_as_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: float, counts: list[int]
+) -> None:
+    """Writes within the interval share one sync, and the first after it syncs; with 0 each write does."""
     time, synced = [100.0], list[int]()
-    monkeypatch.setattr(audit_log, "monotonic", lambda: time[0])
-    log = started(tmp_path)
+    monkeypatch.setattr(audit_writer, "monotonic", lambda: time[0])
+    log = started(tmp_path, durability=durability)
     monkeypatch.setattr(os, "fsync", synced.append)
-    counts = []
-    for step in (0.0, SYNC_SECONDS / 2, SYNC_SECONDS / 2, 0.0, SYNC_SECONDS):
+    seen = []
+    for step in (0.0, 0.5, 0.5, 0.0, 1.0):
         time[0] += step
-        log.write({"stage": "item"})
-        counts.append(len(synced))
-    assert counts == [0, 0, 1, 1, 2]
-    log.close({})
-    assert synced[2] == synced[0]
+        log.write({"stage": "run"})
+        seen.append(len(synced))
+    assert seen == counts
 
 
 def test_failed_sync_ends_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that loses what it took is as bad as one that takes nothing."""
-    monkeypatch.setattr(audit_log, "SYNC_SECONDS", -1.0)
-    log = started(tmp_path)
+    log = started(tmp_path, durability=0.0)
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", failing(errno.EIO))
         with pytest.raises(AuditError, match="Input/output error"):
-            log.write({"stage": "item"})
+            log.write({"stage": "run"})
     with pytest.raises(AuditError):
-        log.write({"stage": "item"})
+        log.write({"stage": "run"})
 
 
 def test_failed_close_says_so_and_leaves_the_manifest_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,107 +286,106 @@ def test_failed_close_says_so_and_leaves_the_manifest_open(tmp_path: Path, monke
     assert manifest(tmp_path)["closed"] is False
 
 
-@pytest.mark.parametrize("closed", [True, False])
-def test_manifest_of_an_earlier_run_is_kept_under_its_name(tmp_path: Path, *, closed: bool) -> None:
-    """The next run starts whether the last one ended or not, and says which did not."""
-    first = started(tmp_path)
-    if closed:
-        first.close({})
-    before = (tmp_path / "run.json").read_bytes()
-    second = started(tmp_path, SECOND)
-    assert (tmp_path / f"run-{FIRST}.json").read_bytes() == before
-    assert manifest(tmp_path)["run"] == SECOND
-    expected = () if closed else (f"run {FIRST} in {tmp_path} was not closed",)
-    assert second.warnings == expected
+def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment that is large enough is closed; numbers and hashes go on, and each is read by itself."""
+    monkeypatch.setattr(audit_writer, "SEGMENT_BYTES", 3_000)
+    written(tmp_path, count=6)
+    (writer,) = manifest(tmp_path)["writers"]
+    firsts = [segment["first"] for segment in writer["segments"]]
+    assert len(firsts) > 3
+    assert firsts == [1 + sum(s["lines"] for s in writer["segments"][:n]) for n in range(len(firsts))]
+    for number in range(2, len(firsts) + 1):
+        before = stored(tmp_path, number=number - 1)[-1]
+        head = json.loads(stored(tmp_path, number=number)[0])
+        assert (head["segment"], head["prev"]) == (number, hashlib.sha256(before).hexdigest())
+    own = set(made("news.example", 0))
+    assert [{name: row[name] for name in row if name in own} for row in read(tmp_path)] == lines(6)
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert verify([str(tmp_path)]).is_intact
+    assert_valid(tmp_path)
 
 
-def test_run_that_outlives_the_next_start_closes_under_its_own_name(tmp_path: Path) -> None:
-    """Two crawls at once in one directory: each manifest ends closed, neither overwrites the other."""
-    first = started(tmp_path)
-    second = started(tmp_path, SECOND)
-    first.close({"of": 1})
-    assert manifest(tmp_path, f"run-{FIRST}.json")["summary"] == {"of": 1}
+def test_many_writers_of_one_run(tmp_path: Path) -> None:
+    """Each writes files of its own; the manifest names all, and their counts are added."""
+    run = Run(tmp_path, run=FIRST, operator="", policy=POLICY, settings={}, now=lambda: AT, writers=["part-0"])
+    writers = [
+        Writer(tmp_path, run=FIRST, writer=f"part-{number}", policy_sha256=POLICY.sha256, now=lambda: AT)
+        for number in range(50)
+    ]
+    for writer in writers:
+        ids = writer.write(*lines(1))
+        assert ids[-1].startswith(f"{FIRST}-{writer.writer}:")
+        writer.close()
+    run.close({})
+    said = manifest(tmp_path)
+    assert [row["writer"] for row in said["writers"]] == sorted(writer.writer for writer in writers)
+    total = json.loads((tmp_path / f"aggregate-{FIRST}.json").read_bytes())["days"]["2026-11-24"]["outcomes"]
+    assert sum(row["lines"] for row in total) == 200 == len(read(tmp_path))
+    assert verify([str(tmp_path)]).is_intact
+
+
+def test_writer_that_is_missing_or_open_is_named(tmp_path: Path) -> None:
+    """A run is closed only when all its writers are."""
+    run = Run(tmp_path, run=FIRST, operator="", policy=POLICY, settings={}, now=lambda: AT, writers=["gone"])
+    writer = Writer(tmp_path, run=FIRST, writer="open", policy_sha256=POLICY.sha256, now=lambda: AT)
+    run.close({})
     assert manifest(tmp_path)["closed"] is False
+    found = {(finding.kind, finding.text) for finding in verify([str(tmp_path)]).findings}
+    assert ("missing", "no log of writer gone is there") in found
+    assert {"unclosed", "missing"} == {kind for kind, _ in found}
+    writer.close()
+
+
+def test_next_run_names_the_manifest_before_it(tmp_path: Path) -> None:
+    """Whoever removes a run breaks the one that came after it."""
+    written(tmp_path)
+    digest = hashlib.sha256((tmp_path / f"run-{FIRST}.json").read_bytes()).hexdigest()
+    written(tmp_path, SECOND)
+    assert manifest(tmp_path)["previous"] is None
+    assert manifest(tmp_path, SECOND)["previous"] == {"run": FIRST, "sha256": digest}
+
+
+def test_run_that_outlives_the_next_start_is_left_alone(tmp_path: Path) -> None:
+    """Two crawls at once in one directory: neither seals the other, and both end closed."""
+    first = started(tmp_path)
+    second = started(tmp_path, SECOND)
+    assert second.warnings == ()
+    assert is_held(tmp_path / f"run-{FIRST}.lock")
+    first.close({"of": 1})
     second.close({"of": 2})
-    assert manifest(tmp_path)["summary"] == {"of": 2}
-
-
-def test_earlier_manifest_is_never_overwritten(tmp_path: Path) -> None:
-    """Where the name is taken, a number goes behind it."""
-    (tmp_path / f"run-{FIRST}.json").write_bytes(b"kept")
-    started(tmp_path)
-    started(tmp_path, SECOND)
-    assert (tmp_path / f"run-{FIRST}.json").read_bytes() == b"kept"
-    assert manifest(tmp_path, f"run-{FIRST}-2.json")["run"] == FIRST
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"run": 5}', b'{"run": "../up"}', b"\xff", b"[" * 100_000])
-def test_unreadable_manifest_is_set_aside(tmp_path: Path, data: bytes) -> None:
-    """Whatever stands in run.json is kept, and does not keep the next run from starting."""
-    (tmp_path / "run.json").write_bytes(data)
-    log = started(tmp_path)
-    assert (tmp_path / "run-unreadable-20261124T120000Z.json").read_bytes() == data
-    assert manifest(tmp_path)["run"] == FIRST
-    assert log.warnings[0].endswith("is unreadable: it is now run-unreadable-20261124T120000Z.json")
+    found = runs([str(tmp_path)])
+    assert [run.manifest["summary"] for run in found if isinstance(run, AuditRun)] == [{"of": 1}, {"of": 2}]
+    assert verify([str(tmp_path)]).is_intact
 
 
 def test_same_run_again_is_refused(tmp_path: Path) -> None:
     """A run id that comes twice would mix two runs."""
-    started(tmp_path)
+    log = started(tmp_path)
     with pytest.raises(AuditError, match="give each run its own id"):
         started(tmp_path, writer="other")
-    started(tmp_path, SECOND)
-    with pytest.raises(AuditError, match="File exists"):
+    log.close({})
+    with pytest.raises(AuditError, match="give each run its own id"):
         started(tmp_path)
 
 
-KILLED = """
-import sys
-from datetime import datetime, timezone
-from optout_middleware.audit.log import AuditLog
-from optout_middleware.policy import Policy
-
-log = AuditLog(sys.argv[1], run=sys.argv[2], writer="spider", operator="", policy=Policy("ExampleCorpusBot"),
-               settings={}, now=lambda: datetime.now(timezone.utc))
-while True:
-    log.write({"stage": "item", "url": "http://news.example/" + "a" * 3000})
-    print(log.lines, flush=True)
-"""
-
-
-def test_killed_run_loses_no_acknowledged_line_and_the_next_run_starts(tmp_path: Path) -> None:
-    """Killed by SIGKILL between any two instructions: what was acknowledged is there whole, in order, once."""
-    # Our own interpreter and script: nothing of it comes from outside.
-    command = [sys.executable, "-c", KILLED, str(tmp_path), FIRST]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        acknowledged = [int(next(child.stdout)) for _ in range(200)]
-        child.kill()
-        acknowledged += [int(row) for row in child.stdout.read().split()]
-    path = tmp_path / f"{FIRST}-spider.jsonl"
-    lines = [json.loads(row) for row in path.read_bytes().split(b"\n")[: acknowledged[-1]]]
-    assert [line["seq"] for line in lines] == acknowledged
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"run": 5}', b"\xff", b"[" * 100_000])
+def test_unreadable_manifest_is_told_and_left(tmp_path: Path, data: bytes) -> None:
+    """Whatever stands in a manifest is kept, and does not keep the next run from starting."""
+    (tmp_path / f"run-{FIRST}.json").write_bytes(data)
     log = started(tmp_path, SECOND)
-    log.write({"stage": "item"})
+    assert (tmp_path / f"run-{FIRST}.json").read_bytes() == data
+    assert len(log.warnings) == 1
+    assert f"run-{FIRST}.json" in log.warnings[0]
+
+
+def test_compressed_lines_are_those_that_were_written(tmp_path: Path) -> None:
+    """The compressed file holds the octets of the open one."""
+    log = started(tmp_path)
+    for each in lines():
+        log.write(each)
+    before = (tmp_path / f"{FIRST}-spider-000001.jsonl").read_bytes()
     log.close({})
-    assert log.warnings[0].startswith(f"run {FIRST} in {tmp_path} was not closed")
-    assert manifest(tmp_path, f"run-{FIRST}.json")["closed"] is False
-    assert read(log.path)[0]["seq"] == 1
-
-
-def test_torn_last_line_of_an_earlier_run_is_told_and_left(tmp_path: Path) -> None:
-    """A power cut may tear a line; nothing is written behind it, and nothing of it is lost."""
-    first = started(tmp_path)
-    first.write({"stage": "item"})
-    with first.path.open("ab") as file:
-        file.write(b'{"schema":1,"ru')
-    before = first.path.read_bytes()
-    second = started(tmp_path, SECOND)
-    left = f"the last line of {first.path.name} is torn and was left as it is"
-    assert second.warnings == (f"run {FIRST} in {tmp_path} was not closed; {left}",)
-    assert first.path.read_bytes() == before
-    second.close({})
-    assert started(tmp_path, THIRD).warnings == ()
+    assert gzip.decompress((tmp_path / f"{FIRST}-spider-000001.jsonl.gz").read_bytes()) == before
 
 
 FULL = """
@@ -392,11 +399,11 @@ log = AuditLog(sys.argv[1], run=sys.argv[2], writer="spider", operator="", polic
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
     while True:
-        log.write({"stage": "item", "url": "http://news.example/" + "a" * 3000})
+        log.write({"stage": "run", "url": "http://news.example/" + "a" * 3000})
 except AuditError as error:
     print(log.lines, error)
 try:
-    log.write({"stage": "item"})
+    log.write({"stage": "run"})
 except AuditError:
     log.close({"items": log.lines})
 """
@@ -405,13 +412,24 @@ except AuditError:
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit of the size of files is a thing of POSIX")
 def test_file_that_may_not_grow_stops_the_crawl(tmp_path: Path) -> None:
     """A real limit of the operating system, not one of ours: the lines before it stand, the rest is refused."""
-    # As above, our own interpreter and script.
+    # Our own interpreter and script: nothing of it comes from outside.
     command = [sys.executable, "-c", FULL, str(tmp_path), FIRST]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     count, _, said = done.stdout.partition(" ")
     assert re.search(r"cannot be written: \d+ of \d+ bytes were written", said)
-    path = tmp_path / f"{FIRST}-spider.jsonl"
-    whole = [json.loads(row)["seq"] for row in path.read_bytes().split(b"\n")[:-1]]
-    assert whole == list(range(1, int(count) + 1))
+    found = [row.line["seq"] for row in records([str(tmp_path)]) if isinstance(row, Record)]
+    assert found == list(range(2, int(count) + 2))
     assert manifest(tmp_path)["closed"] is False
-    assert "the last line" in started(tmp_path, SECOND).warnings[0]
+    log = started(tmp_path, SECOND)
+    assert re.search(r"not closed; it is sealed.*octets of \S+ are no whole line and are kept in", log.warnings[0])
+    log.close({})
+    assert verify([str(tmp_path)]).is_intact
+
+
+def test_log_for_one_thread_needs_no_policy(tmp_path: Path) -> None:
+    """What decides nothing names no policy."""
+    log = AuditLog(tmp_path, run=FIRST, writer="redact", operator="", policy=None, settings={}, now=lambda: AT)
+    log.write({"stage": "run"})
+    log.close({})
+    assert (manifest(tmp_path)["policy"], read(tmp_path)[0]["policy"]) == (None, "")
+    assert_valid(tmp_path)

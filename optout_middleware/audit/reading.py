@@ -1,0 +1,196 @@
+"""Reading audit logs: every line in full, of many directories, in the memory of one segment.
+
+Rule of this file: damage is told beside the lines, never raised, and never costs a line that can still be read. It does
+not verify: `optout_middleware.audit.verify` does. Lines of every schema come out in one shape.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from optout_middleware.audit.packing import SCHEMA, Unpacker
+from optout_middleware.audit.personal import Entry, shown
+from optout_middleware.audit.place import LINES, MANIFEST, Place, beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_MOST_BYTES = 64 * 1024 * 1024  # of a line; no line that was written is as long
+_UNREADABLE = (OSError, EOFError, zlib.error)
+
+
+class Record(NamedTuple):
+    """One line of an audit log, in full.
+
+    Fields:
+        line: its fields, as docs/audit.md lists them; not to be changed, since lines of one site share values.
+        file: where it stands.
+        number: the line of that file, from 1.
+    """
+
+    line: dict[str, Any]
+    file: str
+    number: int
+
+    @property
+    def id(self) -> str:
+        """By which tags of items, reports and proofs name it: "RUN-WRITER:SEQ"."""
+        return f"{self.line.get('run')}-{self.line.get('writer')}:{self.line.get('seq')}"
+
+
+class Damage(NamedTuple):
+    """Something that is not as it was written.
+
+    Fields:
+        file: where.
+        line: of that file, from 1; 0 = the file as a whole.
+        kind: in one word: "torn", "unreadable", "not-json", "too-long", "unknown-schema", "unresolved", and in
+            verification also "altered", "removed", "inserted", "reordered", "missing", "unclosed", "unknown",
+            "unsigned".
+        text: one sentence for people.
+    """
+
+    file: str
+    line: int
+    kind: str
+    text: str
+
+
+class Run(NamedTuple):
+    """One run: its manifest with personal values where they are still there, and where it stands."""
+
+    manifest: dict[str, Any]
+    directory: str
+    file: str
+
+
+class Raw(NamedTuple):
+    """One stored line: its bytes with the line end, what they say, and its number in the file."""
+
+    data: bytes
+    said: dict[str, Any]
+    number: int
+
+
+def records(directories: Iterable[str]) -> Iterator[Record | Damage]:
+    """Give every line of every log, writer by writer in the order of writing, and what is damaged, where it is met.
+
+    Args:
+        directories: paths, or URLs that fsspec knows.
+
+    Raises:
+        OptOutError: a directory is not there.
+    """
+    for directory in directories:
+        place = Place(directory)
+        for name in logs(place):
+            yield from records_of(place, name)
+
+
+def runs(directories: Iterable[str]) -> Iterator[Run | Damage]:
+    """Give every run of the directories by its manifest, and the manifests that cannot be read.
+
+    Raises:
+        OptOutError: a directory is not there.
+    """
+    for directory in directories:
+        place = Place(directory)
+        for name in place.names:
+            if MANIFEST.fullmatch(name):
+                yield _run(place, name)
+
+
+def logs(place: Place) -> list[str]:
+    """Give the files with lines, in order; where a segment stands there open and closed, the closed one."""
+    return [
+        name for name in place.names if "/" not in name and LINES.fullmatch(name) and f"{name}.gz" not in place.names
+    ]
+
+
+def raw_lines(place: Place, name: str) -> Iterator[Raw | Damage]:
+    """Give the stored lines of one file, and what is damaged; after an unreadable part there is nothing more."""
+    where, number = place.where(name), 0
+    try:
+        with place.open(name) as file:
+            rows = gzip.GzipFile(fileobj=file) if name.endswith(".gz") else file
+            while data := rows.readline(_MOST_BYTES):
+                number += 1
+                yield _raw(data, where, number)
+    except _UNREADABLE as error:
+        yield Damage(where, number + 1, "unreadable", f"the file cannot be read on from here: {_said(error)}")
+
+
+def kept_beside(place: Place, name: str) -> tuple[dict[str, Entry], list[Damage]]:
+    """Give the personal values beside a segment or manifest by their hash, and the entries that are damaged."""
+    file = beside(name)
+    if file not in place.names:
+        return {}, []
+    entries, damages = {}, []
+    try:
+        rows = place.read(file).splitlines(keepends=True)
+    except OSError as error:
+        return {}, [Damage(place.where(file), 0, "unreadable", f"the file cannot be read: {_said(error)}")]
+    for number, data in enumerate(rows, 1):
+        entry = Entry.read(data)
+        if entry is None:
+            damages.append(Damage(place.where(file), number, "altered", "a personal value is not what was hashed"))
+        else:
+            entries[entry.hash] = entry
+    return entries, damages
+
+
+def records_of(place: Place, name: str) -> Iterator[Record | Damage]:
+    """Give the lines of one file of a directory in full, and what is damaged, where it is met."""
+    unpacker, where = Unpacker(), place.where(name)
+    kept, damages = kept_beside(place, name)
+    yield from damages
+    for row in raw_lines(place, name):
+        if isinstance(row, Damage):
+            yield row
+            continue
+        said, number = row.said, row.number
+        if said.get("schema", SCHEMA) not in (1, SCHEMA):
+            yield Damage(where, number, "unknown-schema", f"schema {said['schema']!r} is newer than this package")
+            continue
+        if said.get("schema") == 1:
+            yield Record(said, where, number)
+            continue
+        try:
+            line = unpacker.unpack(said)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield Damage(where, number, "unresolved", f"the line cannot be read in full: {_said(error)}")
+            continue
+        if line is not None:
+            yield Record(shown(line, kept), where, number)
+
+
+def _raw(data: bytes, where: str, number: int) -> Raw | Damage:
+    if not data.endswith(b"\n"):
+        if len(data) >= _MOST_BYTES:
+            return Damage(where, number, "too-long", f"the line has more than {_MOST_BYTES:,} octets")
+        return Damage(where, number, "torn", f"the last {len(data)} octets are no whole line")
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return Damage(where, number, "not-json", f"the line is no JSON: {_said(error)}")
+    if not isinstance(said, dict):
+        return Damage(where, number, "not-json", "the line is no JSON object")
+    return Raw(data, said, number)
+
+
+def _run(place: Place, name: str) -> Run | Damage:
+    kept, _ = kept_beside(place, name)
+    try:
+        manifest = json.loads(place.read(name))
+        if not isinstance(manifest, dict):
+            raise TypeError("it is no JSON object")  # noqa: TRY301 - told like all else that it is not
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return Damage(place.where(name), 0, "unreadable", f"the manifest cannot be read: {_said(error)}")
+    return Run(shown(manifest, kept), place.directory, place.where(name))
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())
