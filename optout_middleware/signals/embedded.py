@@ -30,6 +30,7 @@ _EPUB_NAMESPACE, _PDF_NAMESPACE = "http://www.w3.org/ns/tdmrep#", "http://www.w3
 _PREFIXES = re.compile(r"([^\s:]+):\s+(\S+)")  # EPUB 3.3 section 5.3: prefix attribute of the package
 _RESERVATION = re.compile(r"tdm[-_: ]?reservation").fullmatch
 _POLICY = re.compile(r"tdm[-_: ]?policy").fullmatch
+_CONTAINER = "META-INF/container.xml"
 _LIMIT = 1_048_576  # octets that are unpacked of one part
 _MOST = 32  # parts that are looked into
 _LONG = 500  # characters of a quoted element
@@ -76,6 +77,22 @@ def is_looked_into(asset: Evidence) -> bool:
     return _reader(asset) is not None
 
 
+def metadata(asset: Evidence) -> bytes:
+    """Give a smaller file of the same kind with the parts that were looked into; of an EPUB, its package documents."""
+    if _reader(asset) is not _in_epub:
+        return b"%PDF-1.7\n" + b"\n".join(_packets(asset.body)) + b"\n%%EOF\n"
+    packed = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(asset.body)) as archive, zipfile.ZipFile(packed, "w") as smaller:
+            smaller.writestr(zipfile.ZipInfo("mimetype"), "application/epub+zip")
+            smaller.writestr(zipfile.ZipInfo(_CONTAINER), _part(archive, _CONTAINER))
+            for _, name in _packages(archive):
+                smaller.writestr(zipfile.ZipInfo(name), _part(archive, name))
+    except _UNREADABLE:
+        return b"PK\3\4 application/epub+zip"  # no more of it could be looked into either
+    return packed.getvalue()
+
+
 def _reader(asset: Evidence) -> Callable[[bytes], Iterator[Field]] | None:
     body, media_type = asset.body, asset.media_type
     if media_type == "application/epub+zip" or (body[:2] == b"PK" and b"application/epub+zip" in body[:100]):
@@ -92,12 +109,18 @@ def _xml(data: bytes) -> etree._Element | None:
 def _in_epub(body: bytes) -> Iterator[Field]:
     """Find the OPF documents by META-INF/container.xml and read their metadata; they cover the whole package."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        container = _xml(_part(archive, "META-INF/container.xml"))
-        paths = [] if container is None else [element.get("full-path") for element in container.iter("{*}rootfile")]
-        for path in list(dict.fromkeys(filter(None, paths)))[:_MOST]:
-            package = _xml(_part(archive, unquote(path) if path not in archive.NameToInfo else path))
+        for path, name in _packages(archive):
+            package = _xml(_part(archive, name))
             if package is not None:
                 yield from _in_package(package, path)
+
+
+def _packages(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    """Give the path of each package document, and the name of its part."""
+    container = _xml(_part(archive, _CONTAINER))
+    paths = [] if container is None else [element.get("full-path") for element in container.iter("{*}rootfile")]
+    for path in list(dict.fromkeys(filter(None, paths)))[:_MOST]:
+        yield path, path if path in archive.NameToInfo else unquote(path)
 
 
 def _part(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import html
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser
@@ -61,6 +62,8 @@ _REST = re.compile(
 _ATTRIBUTE = re.compile(
     rf"([^ \t\n\r\f\"'>/=]+)(?:{_WHITE}*={_WHITE}*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\r\f>]*)))?",
 )
+_NAMING = ("name", "property", "http-equiv")  # the attributes that name what an element declares
+_ASKED = frozenset({*_NAMING, "content"})
 _LONG = 1000  # characters of a quoted element
 # In a long page, or one of many tags, only these elements bear on what is a <meta> element and whether it stands in the
 # head: those of the head, and those whose text has no tags. All others are read as <wbr>, which is void: else nesting
@@ -144,7 +147,7 @@ def parsed(asset: Evidence) -> LexborHTMLParser | None:
     were written.
     """
     body = asset.body
-    encoding = _wide_encoding(asset) if b"\0" in body else None
+    encoding = wide_encoding(asset) if b"\0" in body else None
     text = body.decode(encoding, "replace") if encoding else _decoded(body)
     if len(text) > _LONG_PAGE and _has_many_attributes(text):
         return None
@@ -161,7 +164,7 @@ def _read(asset: Evidence) -> tuple[Meta, ...]:
     if media_type != "text/html" and not _is_html(media_type, body):
         return ()
     xhtml = media_type in _XHTML
-    if b"\0" in body and (encoding := _wide_encoding(asset)):
+    if b"\0" in body and (encoding := wide_encoding(asset)):
         text = body.decode(encoding, "replace")
         if _may_declare(text.lower().encode("utf-8", "replace")):
             return _unlike(_elements(text, xhtml=xhtml))
@@ -198,7 +201,7 @@ def _is_html(media_type: str, body: bytes) -> bool:
     return _LOOKS_LIKE_HTML(body) is not None or body.startswith(_MARKS)
 
 
-def _wide_encoding(asset: Evidence) -> str | None:
+def wide_encoding(asset: Evidence) -> str | None:
     """Give the encoding of a body whose ASCII characters take several octets; None: of no such encoding."""
     for mark, encoding in _BOMS:
         if asset.body.startswith(mark):
@@ -262,7 +265,7 @@ def _has_many_attributes(text: str) -> bool:
         else:
             rest = _REST.match(text, token.end())
             end = rest.end() if rest else len(text)
-            if end - token.start() > _LONG_TAG and len(_ATTRIBUTE.findall(text, token.end(), end)) > _MANY_ATTRIBUTES:
+            if end - token.start() > _LONG_TAG and _has_many(text, token.end(), end):
                 return True
             at = (lower.find(f"</{name}", end) + 1 if name in _RAW_TEXT else end) if rest else 0
         if not at:  # no end: the rest of the page is a comment, text or a tag
@@ -270,11 +273,16 @@ def _has_many_attributes(text: str) -> bool:
     return False
 
 
+def _has_many(text: str, start: int, end: int) -> bool:
+    attributes = _ATTRIBUTE.finditer(text, start, end)
+    return next(islice(attributes, _MANY_ATTRIBUTES, None), None) is not None
+
+
 def _names(node: LexborNode) -> Iterator[tuple[str, str]]:
     """Give the attributes that name what an element declares, if it may declare something."""
     attributes = node.attributes
     content = attributes.get("content") or ""
-    for kind in ("name", "property", "http-equiv"):
+    for kind in _NAMING:
         name = (attributes.get(kind) or "").strip().lower()
         if name and _MATTERS(f"{name} {content}"):
             yield kind, name
@@ -290,9 +298,11 @@ def _sources(text: str) -> dict[tuple[str, str], str]:
             break
         at = rest.end()
         attributes: dict[str, str] = {}
-        for name, *values in _ATTRIBUTE.findall(rest[0]):
-            attributes.setdefault(name.lower(), html.unescape("".join(values)).strip())
-        for kind in ("name", "property", "http-equiv"):
+        for attribute in _ATTRIBUTE.finditer(rest[0]):
+            name = attribute[1].lower()
+            if name in _ASKED and name not in attributes:
+                attributes[name] = html.unescape(attribute[2] or attribute[3] or attribute[4] or "").strip()
+        for kind in _NAMING:
             if kind in attributes:
                 key = attributes[kind].lower(), attributes.get("content", "")
                 sources.setdefault(key, text[start.start() : at])

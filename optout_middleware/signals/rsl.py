@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from optout_middleware.terms import Evidence
 
 _NAME = "rsl"
-_MEDIA_TYPE = "application/rsl+xml"  # section 2.2
+MEDIA_TYPE = "application/rsl+xml"  # section 2.2
 _MOST = 10  # documents that one place may name; each is a probe
 _LONGEST_URL = 2048  # characters
+_MEMO = "_rsl_links"
 _SCRIPT, _FEED = "script element", "elements of the feed"
 _LONG = 500  # characters of a quoted element
 _LICENSING = frozenset({401, 402})  # section 4.10: such a response may carry the licence itself
@@ -36,8 +37,8 @@ _MENTIONED = re.compile(rb"rsl(?:\+|&plus;|&#0*43;?|&#x0*2b;?)xml").search
 _NAMESPACE = b"rslstandard.org/rsl"
 _XML_START = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<(?:\?xml|rss|feed|rdf)[\s>]", re.IGNORECASE).match
 # RFC 8288 section 3: <URI-Reference> with parameters; a comma within <> or quotes is no separator.
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,]*))?)*)")
-_PARAMETER = re.compile(r";\s*([^\s=;,]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,]*)))?")
+_TARGET = re.compile(r"<([^<>]*)>").search
+_PARAMETER = re.compile(r"\s*;\s*([^\s=;,]+)(?:\s*=\s*(?:\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|([^\s;,]*)))?").match
 
 
 class Link(NamedTuple):
@@ -72,8 +73,18 @@ def in_robots(asked: Asked) -> list[Link]:
     )
 
 
-def in_page(asset: Evidence) -> list[Link]:
-    """Give what a response itself names or holds: Link header, link and script elements, feed elements."""
+def in_page(asset: Evidence) -> tuple[Link, ...]:
+    """Give what a response itself names or holds: Link header, link and script elements, feed elements.
+
+    The answer is kept in the instance, as `html_head.declarations` keeps its own.
+    """
+    known: tuple[Link, ...] | None = vars(asset).get(_MEMO)
+    if known is None:
+        known = vars(asset)[_MEMO] = tuple(_in_page(asset))
+    return known
+
+
+def _in_page(asset: Evidence) -> list[Link]:
     found = [link for value in asset.values("link") for link in _in_header(value, asset)]
     lowered = asset.lowered
     if b"\0" in lowered[:4096]:  # an encoding of several octets for each letter
@@ -120,16 +131,18 @@ def _bounded(links: Iterable[Link]) -> list[Link]:
 
 def _in_header(value: str, asset: Evidence) -> Iterator[Link]:
     """Read one Link field value: rel=license with the media type, which is mandatory (section 4.5)."""
-    for target, parameters in _LINK.findall(value):
-        named: dict[str, str] = {}
-        for name, quoted, plain in _PARAMETER.findall(parameters):
+    at = 0
+    while target := _TARGET(value, at):
+        at, named = target.end(), dict[str, str]()
+        while parameter := _PARAMETER(value, at):
+            at, (name, quoted, plain) = parameter.end(), parameter.groups("")
             named.setdefault(name.lower(), quoted or plain)  # RFC 8288 section 3.3: the first of a name counts
         if _is_licence(named.get("rel", ""), named.get("type", "")):
-            yield _link("header", "link", value, asset.final_url, target)
+            yield _link("header", "link", value, asset.final_url, target[1])
 
 
 def _is_licence(relations: str, media_type: str) -> bool:
-    return "license" in relations.lower().split() and media_type.partition(";")[0].strip().lower() == _MEDIA_TYPE
+    return "license" in relations.lower().split() and media_type.partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
 def _in_html(asset: Evidence) -> Iterator[Link]:
@@ -144,12 +157,30 @@ def _in_html(asset: Evidence) -> Iterator[Link]:
     for node in parser.css("link[rel], script[type]"):
         attributes = {name: value or "" for name, value in node.attributes.items()}
         text, is_partial = (node.html or "")[:_LONG], node.mem_id not in in_head
-        if node.tag == "script" and attributes["type"].partition(";")[0].strip().lower() == _MEDIA_TYPE:
+        if node.tag == "script" and attributes["type"].partition(";")[0].strip().lower() == MEDIA_TYPE:
             inner = (node.text(deep=True) or "").encode("utf-8", "replace")
             yield Link("meta", _SCRIPT, text, "", inner, is_partial=is_partial)
         elif node.tag == "link" and _is_licence(attributes["rel"], attributes.get("type", "")):
             link = _link("meta", "link element", text, _joined(asset.final_url, within), attributes.get("href", ""))
             yield link._replace(is_partial=is_partial)
+
+
+def elements(asset: Evidence) -> list[tuple[str, bool]]:
+    """Give the elements of an HTML response that name a licence or hold one: their source, and whether in the head.
+
+    The <base> that counts comes first, since references are resolved against it.
+    """
+    parser = html_head.parsed(asset) if html_head.is_html(asset) else None
+    if parser is None:
+        return []
+    in_head = {node.mem_id for node in parser.head.css("link, script")} if parser.head is not None else set()
+    base = parser.css_first("base[href]")
+    found = [
+        (node.html or "", node.mem_id in in_head)
+        for node in parser.css("link[type], script[type]")
+        if (node.attributes.get("type") or "").partition(";")[0].strip().lower() == MEDIA_TYPE
+    ]
+    return [(base.html or "", True), *found] if found and base is not None else found
 
 
 def _joined(base: str, reference: str) -> str:
@@ -161,7 +192,7 @@ def _joined(base: str, reference: str) -> str:
 
 def _in_xml(asset: Evidence) -> Iterator[Link]:
     """Read a feed's elements, each bound to its item (section 4.7), or the licence that a 401 or 402 carries (4.10)."""
-    if asset.status in _LICENSING and asset.media_type == _MEDIA_TYPE:
+    if asset.status in _LICENSING and asset.media_type == MEDIA_TYPE:
         yield Link("body", "body", asset.body[:_LONG].decode("utf-8", "replace"), "", asset.body)
     elif (inner := rsl_document.embedded(asset.body)) is not None:
         yield Link("body", _FEED, inner[:_LONG].decode("utf-8", "replace"), "", inner, is_partial=True)
