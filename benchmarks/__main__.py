@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import crawl, decide, linear, memory, read
+from benchmarks import audit, crawl, decide, linear, memory, read, register
+from benchmarks.register_pairs import PAIRS
 from benchmarks.report import Options
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ BENCHMARKS: Mapping[str, Callable[[Options], Iterable[Table]]] = {
     "decide": decide.run,
     "read": read.run,
     "linear": linear.run,
+    "audit": audit.run,
+    "register": register.run,
 }
 
 
@@ -39,18 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns that each variant takes (default 5)")
     parser.add_argument("--seed", type=int, default=1, help="of the generated robots.txt files (default 1)")
     parser.add_argument("--real", type=Path, metavar="DIR", help="use the robots.txt files in DIR, one site a file")
+    parser.add_argument("--works", type=int, default=200_000, help="of the synthetic register (default 200,000)")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}: choose of {', '.join(BENCHMARKS)}")
     if given.rounds < 1:
         parser.error("--rounds is at least 1")
+    if given.works < PAIRS:
+        parser.error(f"--works is at least {PAIRS}")
     if given.real is not None and not given.real.is_dir():
         parser.error(f"{given.real} is not a directory")
     packages = ", ".join(f"{name} {version(name)}" for name in ("scrapy", "protego"))
     sys.stdout.write(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {packages}\n\n")
     for name in given.names or BENCHMARKS:
-        for table in BENCHMARKS[name](Options(given.rounds, given.seed, given.real)):
+        for table in BENCHMARKS[name](Options(given.rounds, given.seed, given.real, given.works)):
             sys.stdout.write(table.to_markdown() + "\n")
             sys.stdout.flush()
     return 0

@@ -19,11 +19,13 @@ class Options(NamedTuple):
         rounds: how many times the variants of a comparison take turns.
         seed: of the generator of robots.txt files.
         real: a directory of real robots.txt files to use in place of generated ones; None = generated.
+        works: how many works the synthetic register has.
     """
 
     rounds: int
     seed: int
     real: Path | None
+    works: int = 200_000
 
 
 class Target(NamedTuple):

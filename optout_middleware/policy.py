@@ -47,6 +47,9 @@ FINDINGS: Mapping[str, Finding] = {
     "refusal": Finding(DENY, DENY, "a protocol says no for our usage", overridable=False),
     "fetch-forbidden": Finding(DENY, DENY, "robots.txt forbids our product token to fetch", overridable=False),
     "condition": Finding(DENY, DENY, "yes, on a condition, and no licence on file"),
+    "excluded-site": Finding(
+        DENY, DENY, "a site that the operator's lists say is never to be crawled", overridable=False
+    ),
     "robots-unreachable": Finding(
         # RFC 9309 section 2.3.1.4: complete disallow MUST be assumed, so no override.
         PENDING, PENDING, "robots.txt is unreachable (5xx, 429, network)", WaitsFor.PROBE, overridable=False,
@@ -125,8 +128,8 @@ class Policy:
         findings: row of `FINDINGS` -> `Override`, or a mapping with "outcome", "by" and "reason".
         locations: what of a site is looked at, names of `ALL_LOCATIONS` or "all"; robots.txt always.
         natural_language: where sentences that reserve are looked for: "robots.txt" (its comments), "page" (its text).
-        user: our kinds of user, as RSL names them (section 3.4.1.2).
-        territory: where we act, as RSL's geo names it: country codes or EU (section 3.5).
+        user: our kinds of user, as RSL names them (section 3.4.1.2); none = not said, so limited licences are not ours.
+        territory: where we act, as RSL's geo names it: country codes or EU (section 3.5); none = anywhere.
         training_tokens: product tokens of others that count as core training tokens besides those of the package.
         policy_tokens_training: product tokens that stand for training by anyone (draft-kelley, October 2026).
         entity: who we are: "commercial", or "research", an organisation as in Article 2(1) of Directive 2019/790.
@@ -270,8 +273,6 @@ def _names(what: str, names: object) -> tuple[str, ...]:
 
 def _chosen(what: str, names: object, choices: tuple[str, ...]) -> tuple[str, ...]:
     named = _names(what, names)
-    if not named:
-        raise PolicyError(f"{what} is empty: choose out of {', '.join(choices)}")
     if unknown := [name for name in named if name not in choices]:
         raise PolicyError(f"{what} {unknown[0]!r} is unknown: choose out of {', '.join(choices)}")
     return named
@@ -281,8 +282,6 @@ def _territory(names: object) -> tuple[str, ...]:
     named = _names("territory", names)
     if bad := [name for name in named if not _TERRITORY.fullmatch(name)]:
         raise PolicyError(f"territory {bad[0]!r} is no country code of two capitals (ISO 3166), and not EU")
-    if not named:
-        raise PolicyError("territory is empty: name at least one country code, or EU")
     return named
 
 

@@ -148,6 +148,8 @@ def with_register(
     claims: Sequence[Claim] = (),
     licences: Sequence[Licence] = (),
     rulings: Sequence[Ruling] = (),
+    lifted: Sequence[Licence] = (),
+    conditions: Sequence[str] = (),
     final_url: str | None = None,
 ) -> Decision:
     """Give the decision about an item: that about its page, with what the register claims of the item's credits.
@@ -158,9 +160,11 @@ def with_register(
         claims: of the register, from the credits of item and page.
         licences: those that the work itself carries; each must cover the page's URL, and where redirects led.
         rulings: of persons, on what waits for one.
+        lifted: licences by which the register lifted what it would else have claimed.
+        conditions: what goes with these, and with what the register found free on a condition.
         final_url: where redirects led; None = the URL that was asked for.
     """
-    if not claims and not licences and not rulings:
+    if not (claims or licences or rulings or lifted or conditions):
         return decision
     found = Reasons(policy, decision.at, decision.reasons, decision.statements)
     found.claim(claims)
@@ -171,10 +175,10 @@ def with_register(
         decision,
         outcome=outcome,
         waits_for=waits_for(reasons) if outcome is Outcome.PENDING else None,
-        conditions=tuple(dict.fromkeys((*decision.conditions, *found.conditions))),
+        conditions=tuple(dict.fromkeys((*decision.conditions, *conditions, *found.conditions))),
         reasons=reasons,
         statements=tuple(found.statements),
-        licences=tuple(dict.fromkeys((*decision.licences, *found.licences))),
+        licences=tuple(dict.fromkeys((*decision.licences, *lifted, *found.licences))),
         rulings=tuple(dict.fromkeys((*decision.rulings, *found.rulings))),
     )
 

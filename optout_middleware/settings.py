@@ -11,13 +11,16 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from optout_middleware.policy import Policy, PolicyError
+from optout_middleware.register.item_fields import check_mapping
+from optout_middleware.register.model import AssetClass
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -81,6 +84,25 @@ def _seconds(value: object) -> float:
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{value!r} is not a number of seconds greater than 0")
     return number
+
+
+def _seconds_or_none(value: object) -> float:
+    return 0.0 if value in (0, "0") and not isinstance(value, bool) else _seconds(value)
+
+
+def _days(value: object) -> int:
+    return 0 if value in (0, "0") and not isinstance(value, bool) else _count(value)
+
+
+def _share(value: object) -> float:
+    known = {"all": 1.0, "none": 0.0}
+    try:
+        share = known[value] if isinstance(value, str) and value in known else float(cast("Any", value))
+    except (TypeError, ValueError, OverflowError):
+        share = -1.0
+    if isinstance(value, bool) or not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is neither all nor none, nor a share from 0 to 1")
+    return share
 
 
 def _list(value: object) -> tuple[Any, ...]:
@@ -163,6 +185,30 @@ def _of_policy(field: str, read: Callable[[object], Any]) -> Callable[[object], 
     return read_checked
 
 
+def _item_fields(value: object) -> Mapping[str, str]:
+    fields = _mapping(value)
+    try:
+        check_mapping(fields)
+    except OptOutError as error:
+        raise ValueError(str(error)) from None
+    return MappingProxyType(fields)
+
+
+def _markers(value: object) -> str:
+    if value not in ("json-ld", "all"):
+        raise ValueError(f"{value!r} is unknown: choose one of json-ld, all")
+    return str(value)
+
+
+def _class_domains(value: object) -> Mapping[str, str]:
+    domains = _mapping(value)
+    choices = [name.value for name in AssetClass]
+    for domain, name in domains.items():
+        if name not in choices:
+            raise ValueError(f"{domain} is of class {name!r}: choose one of {', '.join(choices)}")
+    return MappingProxyType(domains)
+
+
 _UNSET = (
     "is not set: set it to your crawler's name in robots.txt, for example ExampleCorpusBot "
     "(RFC 9309 section 2.2.1: letters, '_' and '-')"
@@ -224,12 +270,51 @@ SETTINGS: tuple[Setting, ...] = (
         "OPTOUT_OPEN_LICENCES", False, "whether an open licence that a work itself carries lifts a reservation",
         _boolean,
     ),
+    Setting(
+        "OPTOUT_REGISTER", "",
+        "the register of rights (a file of `optout register import`); empty = the declarations of the package alone, "
+        "none = it is not asked",
+        _path,
+    ),
+    Setting(
+        "OPTOUT_ITEM_FIELDS", {}, "what your items say of a work: credit (title, writers, iswc, ...) -> field",
+        _item_fields,
+    ),
+    Setting(
+        "OPTOUT_PAGE_MARKERS", "json-ld",
+        "what of a page is read for credits: json-ld, or all (rel=license, Dublin Core, microdata too)", _markers,
+    ),
+    Setting(
+        "OPTOUT_CLASS_DOMAINS", {}, "classes of assets by domain: domain -> lyrics, notation, music-audio, image, ...",
+        _class_domains,
+    ),
+    Setting("OPTOUT_MODEL", "", "the model that the corpus is for, as licences name it", _text),
+    Setting(
+        "OPTOUT_EXCLUDED_SITES", (), "lists of sites that are never to be crawled: files with a domain a line",
+        _names,
+    ),
     Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", _action),
     Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),
     Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", _filled(_text)),
     Setting("OPTOUT_FETCH_RESERVED", False, "whether pages that their site reserves are fetched", _boolean),
     Setting("OPTOUT_STORE", ".optout/store.sqlite", "where evidence is kept; empty = in memory only", _path),
+    Setting(
+        "OPTOUT_ARCHIVE", "archive", "the evidence archive, below the audit directory unless absolute; empty = none",
+        _path,
+    ),
+    Setting(
+        "OPTOUT_ARCHIVE_PAGES", 1.0,
+        "the share of allowed pages that said nothing of which the part looked at is archived: 1 or all, 0 or none",
+        _share,
+    ),
     Setting("OPTOUT_AUDIT_DIR", "audit", "the directory of the audit log", _filled(_path)),
+    Setting("OPTOUT_AUDIT_KEY", "", "the Ed25519 key (PEM file) that signs run manifests; empty = unsigned", _path),
+    Setting(
+        "OPTOUT_AUDIT_DURABILITY", 1.0, "seconds of audit lines that a power cut may cost; 0 = none", _seconds_or_none
+    ),
+    Setting(
+        "OPTOUT_AUDIT_RETENTION", 0, "days after which `optout redact --expired` removes a run; 0 = never", _days
+    ),
     Setting("OPTOUT_SECRET_PARAMS", SECRET_PARAMS, "query parameters that the audit log hides", _names),
     Setting("OPTOUT_MAX_SITES", 200_000, "how many sites are kept in memory", _count),
     Setting("OPTOUT_PROBE_TIMEOUT", 20.0, "seconds that a probe may take", _seconds),
@@ -257,12 +342,23 @@ class Settings:
     enabled: bool
     contact_url: str
     operator: str
+    register: str
+    item_fields: Mapping[str, str] = field(hash=False)
+    page_markers: str
+    class_domains: Mapping[str, str] = field(hash=False)
+    model: str
+    excluded_sites: tuple[str, ...]
     action: str
     dry_run: bool
     tag_field: str
     fetch_reserved: bool
     store: str
+    archive: str
+    archive_pages: float
     audit_dir: str
+    audit_key: str
+    audit_durability: float
+    audit_retention: int
     secret_params: tuple[str, ...]
     max_sites: int
     probe_timeout: float
@@ -280,14 +376,20 @@ class Settings:
             SettingsError: a value that cannot be, or no product token; one line that names the setting.
         """
         values = {setting.field: _value(setting, get) for setting in SETTINGS}
-        of_policy = {field.name: values.pop(field.name) for field in fields(Policy)}
+        of_policy = {item.name: values.pop(item.name) for item in fields(Policy)}
         return cls(policy=Policy(**of_policy), **values)
 
     def to_dict(self) -> dict[str, Any]:
         """Give all but the policy as JSON values, by the names of the settings."""
         values = {setting.name: getattr(self, setting.field, None) for setting in SETTINGS}
         kept = {name: value for name, value in values.items() if value is not None}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+        return {name: _plain(value) for name, value in kept.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def is_enabled(get: Callable[[str], Any]) -> bool:

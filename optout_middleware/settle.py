@@ -36,6 +36,14 @@ class View(NamedTuple):
     reasons: tuple[Reason, ...]
     policies: Mapping[str, Named] = {}
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing that was read is of a signal: only a response can speak then."""
+        robots = self.robots
+        return not self.kept and (
+            robots is None or not (robots.rules or robots.others or robots.licences or robots.sentences)
+        )
+
     def with_documents(self, seen: Sequence[Evidence], policy: Policy) -> View:
         """Add documents that a page names."""
         by_url: dict[str, list[Evidence]] = {}
@@ -168,9 +176,10 @@ class Bench:
             self._find(
                 "unreachable", "page", self.asset.source, note=self.asset.error or "cut before the end of its head"
             )
-        for signal in SIGNALS:
-            for statement in signal.state(asked):
-                self._state(statement)
+        if self.asset is not None or not self.view.is_silent:
+            for signal in SIGNALS:
+                for statement in signal.state(asked):
+                    self._state(statement)
         self.found.claim(claims)
         if licences or rulings or self.policy.is_research:
             self.found.lift((self.url,), licences, rulings)

@@ -62,8 +62,9 @@ def path_and_query(url: str) -> str:
     rest = url.partition("#")[0]
     scheme, separator, after = rest.partition("://")
     if separator and "/" not in scheme:
-        start = min((at for at in (after.find("/"), after.find("?")) if at >= 0), default=len(after))
-        rest = after[start:]
+        slash, query = after.find("/"), after.find("?")
+        start = min(slash, query) if slash >= 0 <= query else max(slash, query)
+        rest = after[start:] if start >= 0 else ""
     return rest if rest.startswith("/") else f"/{rest}"
 
 

@@ -18,6 +18,7 @@ TABLE = {
     "refusal": (DENY, DENY, None, False),
     "fetch-forbidden": (DENY, DENY, None, False),
     "condition": (DENY, DENY, None, True),
+    "excluded-site": (DENY, DENY, None, False),
     "robots-unreachable": (PENDING, PENDING, WaitsFor.PROBE, False),
     "unavailable": (ALLOW, ALLOW, None, True),
     "odd-file": (ALLOW, ALLOW, None, True),
@@ -110,10 +111,8 @@ def test_plain_answers_are_not_overridden(finding: str, outcome: Outcome) -> Non
         ({"training_tokens": "GPTBot"}, "training_tokens is 'GPTBot': give a list of names"),
         ({"policy_tokens_training": (1,)}, "give a list of names"),
         ({"user": ("Commercial",)}, "user 'Commercial' is unknown: choose out of commercial"),
-        ({"user": ()}, "user is empty"),
         ({"territory": ("France",)}, "territory 'France' is no country code"),
         ({"territory": ("fr",)}, "territory 'fr' is no country code"),
-        ({"territory": ()}, "territory is empty"),
         ({"entity": "university"}, "entity is 'university': choose one of commercial, research"),
         ({"research_proof": None}, "say in words where the proof is kept"),
     ],
@@ -146,7 +145,8 @@ def test_hash_covers_each_field() -> None:
         policy(), policy(product_token="OtherBot"), policy(usage="tdm"), policy(profile="literal"),
         policy(locations=("robots.txt",)), policy(training_tokens=("X",)), policy(policy_tokens_training=()),
         policy(user=("education",)), policy(territory=("US",)),
-        policy(entity="research"), policy(research_proof="deed 7"), policy(open_licences=True), *(policy(findings=rows) for rows in [row, *other_rows]),
+        policy(entity="research"), policy(research_proof="deed 7"), policy(open_licences=True),
+        *(policy(findings=rows) for rows in [row, *other_rows]),
     ]  # fmt: skip
     assert len({variant.sha256 for variant in variants}) == len(variants)
     assert len(set(variants)) == len(variants)

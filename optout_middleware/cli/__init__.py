@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from optout_middleware.cli import check, signals
+from optout_middleware.cli import check, explain, notice, pending, prove, redact, register, replay, signals, verify
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check.add_to(commands)
     signals.add_to(commands)
+    register.add_to(commands)
+    notice.add_to(commands)
+    pending.add_to(commands)
+    verify.add_to(commands)
+    prove.add_to(commands)
+    redact.add_to(commands)
+    replay.add_to(commands)
+    explain.add_to(commands)
     return top
 
 

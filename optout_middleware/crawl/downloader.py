@@ -8,17 +8,18 @@ never stands there, since redirects and retries copy it. What fails here fails t
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 
-from optout_middleware.audit.log import AuditError
 from optout_middleware.crawl.extension import Judged, OptOut
 from optout_middleware.crawl.hops import spoken_hops
-from optout_middleware.crawl.items import AUDIT_FAILED
-from optout_middleware.crawl.judge import not_looked_at, without_site
+from optout_middleware.crawl.items import AUDIT_FAILED, REGISTER_FAILED
+from optout_middleware.crawl.judge import excluded, not_looked_at, without_site
 from optout_middleware.crawl.record import now
+from optout_middleware.crawl.rights import NOTHING
 from optout_middleware.decide import decide_hop, named_by, policies_of, strictest_of
 from optout_middleware.files import location_of
 from optout_middleware.policy import RSL, TDM_POLICY
@@ -26,12 +27,14 @@ from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from typing_extensions import Self
+
+    from optout_middleware.crawl.rights import Found, Recorded
 
 STORE_FAILED = "optout_store_failed"
 _NO_OPENING = "dont_obey_robotstxt does not open the opt-out gate: robots.txt and opt-outs are obeyed all the same"
@@ -61,12 +64,17 @@ class OptOutDownloaderMiddleware:
             raise IgnoreRequest(optout.refusal)
         if "dont_obey_robotstxt" in request.meta:
             optout.say_once(_NO_OPENING)
-        decision = await self._decided(request.url, request)
         media = request.callback is NO_CALLBACK
+        if listed := self._excluded(request.url):
+            decision = excluded(request.url, listed, optout.settings.policy, now())
+            self._write("media" if media else "request", decision, "drop", request)
+            raise IgnoreRequest(f"opt-out: {request.url} is not fetched: excluded-site")
+        recorded = self._recorded((request.url,))
+        decision = await self._decided(request.url, request, recorded)
         if decision.outcome is not Outcome.ALLOW and self._is_refused(decision, media=media):
             decision = not_looked_at(decision)
             stage = "media" if media else "request"
-            self._write(stage, decision, "drop", request)
+            self._write(stage, decision, "drop", request, said=recorded.to_dict())
             raise IgnoreRequest(f"opt-out: {request.url} is not fetched: {_first_finding(decision)}")
         optout.decisions[request] = Judged(decision)
 
@@ -81,14 +89,19 @@ class OptOutDownloaderMiddleware:
             return response
         if request not in optout.decisions:  # another middleware made the response
             await self.process_request(request)
-        decision = await self._over_the_chain(request, response)
+        asset = _evidence(request, response)
+        chain = tuple(dict.fromkeys((asset.url, *(hop.url for hop in asset.hops), asset.final_url)))
+        recorded = self._recorded(chain)
+        decision, said = await self._over_the_chain(chain, request, asset, recorded), recorded.to_dict()
         media = request.callback is NO_CALLBACK
+        if media and (found := self._of_media(asset, decision)) is not None:
+            decision, said = found.decision, found.to_dict(recorded.claims)
         refused = not decision.may_fetch or (
             decision.outcome is not Outcome.ALLOW
             and ((media and not optout.settings.dry_run) or (self._drops() and _bypasses_the_spider(request)))
         )
         action = "drop" if refused else self._action(decision)
-        line = self._write("media" if media else "response", decision, action, request, response)
+        line = self._write("media" if media else "response", decision, action, request, asset, said)
         if refused:
             raise IgnoreRequest(f"opt-out: {request.url} is not passed on: {_first_finding(decision)}")
         judged = optout.decisions[request] = Judged(decision, line)
@@ -96,21 +109,22 @@ class OptOutDownloaderMiddleware:
             optout.decisions[response.request] = judged
         return response
 
-    async def _over_the_chain(self, request: Request, response: Response) -> Decision:
+    async def _over_the_chain(
+        self, chain: Sequence[str], request: Request, asset: Evidence, recorded: Recorded
+    ) -> Decision:
         """Decide about the URLs of a redirect chain, the last with its response; the strictest counts."""
-        earlier = request.meta.get("redirect_urls", ())
-        if not earlier and response.url == request.url:
-            return await self._decided(request.url, request, _evidence(request, response, ()))
-        chain = dict.fromkeys((*earlier, request.url, response.url))
-        asset = _evidence(request, response, tuple(chain)[:-1])
-        decisions = [await self._decided(url, request, asset if url == response.url else None) for url in chain]
+        if not asset.hops:
+            return await self._decided(request.url, request, recorded, asset)
+        decisions = [
+            await self._decided(url, request, recorded, asset if url == asset.final_url else None) for url in chain
+        ]
         for hop in spoken_hops(request.meta):
             if origin_of(hop.url) is not None:
                 site = await self._optout.site(hop.url, request)
-                decisions.append(decide_hop(site, hop, asset, at=now()))
+                decisions.append(decide_hop(site, hop, asset, **recorded._asdict(), at=now()))
         return strictest_of(decisions, url=next(iter(chain)))
 
-    async def _decided(self, url: str, request: Request, asset: Evidence | None = None) -> Decision:
+    async def _decided(self, url: str, request: Request, recorded: Recorded, asset: Evidence | None = None) -> Decision:
         optout = self._optout
         policy = optout.settings.policy
         site = optout.gather.known(url)
@@ -122,14 +136,40 @@ class OptOutDownloaderMiddleware:
                 site = await optout.site(url, request)
             if asset is not None and RSL in policy.locations and (named := named_by(asset, policy)):
                 documents = await optout.documents(named, request, RSL)
-            decision = site.decide(url, asset=asset, documents=documents, at=now())
+            decided = partial(site.decide, url, asset=asset, documents=documents, **recorded._asdict())
+            decision = decided(at=now())
             if TDM_POLICY in policy.locations and (wanted := policies_of(decision)):
                 policies = await optout.documents(wanted, request, TDM_POLICY)
-                return site.decide(url, asset=asset, documents=documents, policies=policies, at=now())
+                return decided(policies=policies, at=now())
         except OptOutError as error:
             optout.stop(STORE_FAILED, error)
             raise IgnoreRequest(str(error)) from None
         return decision
+
+    def _excluded(self, url: str) -> str:
+        """Give whose list excludes the site of a URL; empty = nobody's."""
+        optout = self._optout
+        return optout.excluded.listed(url) or (optout.rights.lookup.excluded(url) if optout.rights else "")
+
+    def _recorded(self, urls: Sequence[str]) -> Recorded:
+        optout = self._optout
+        if optout.rights is None:
+            return NOTHING
+        try:
+            return optout.rights.recorded(urls)
+        except OptOutError as error:
+            optout.stop(REGISTER_FAILED, error)
+            raise IgnoreRequest(str(error)) from None
+
+    def _of_media(self, asset: Evidence, decision: Decision) -> Found | None:
+        optout = self._optout
+        if optout.rights is None:
+            return None
+        try:
+            return optout.rights.of_media(asset.final_url, asset.media_type, decision)
+        except OptOutError as error:
+            optout.stop(REGISTER_FAILED, error)
+            raise IgnoreRequest(str(error)) from None
 
     def _drops(self) -> bool:
         settings = self._optout.settings
@@ -151,18 +191,25 @@ class OptOutDownloaderMiddleware:
         return "keep" if decision.outcome is Outcome.ALLOW and settings.action == "drop" else settings.action
 
     def _write(
-        self, stage: str, decision: Decision, action: str, request: Request, response: Response | None = None
+        self,
+        stage: str,
+        decision: Decision,
+        action: str,
+        request: Request,
+        page: Evidence | None = None,
+        said: Mapping[str, Any] | None = None,
     ) -> str:
         optout = self._optout
         if optout.refusal or optout.record is None:
             raise IgnoreRequest(optout.refusal)
         try:
-            if response is None:
-                return optout.record.asset(stage, decision, action, method=request.method)
+            if page is None:
+                return optout.record.asset(stage, decision, action, method=request.method, said=said)
             return optout.record.asset(
-                stage, decision, action, final_url=response.url, size=len(response.body), method=request.method
-            )
-        except AuditError as error:
+                stage, decision, action,
+                final_url=page.final_url, size=len(page.body), method=request.method, page=page, said=said,
+            )  # fmt: skip
+        except OptOutError as error:
             optout.stop(AUDIT_FAILED, error)
             raise IgnoreRequest(str(error)) from None
 
@@ -176,21 +223,24 @@ def _bypasses_the_spider(request: Request) -> bool:
     return "depth" not in request.meta and "is_start_request" not in request.meta
 
 
-def _evidence(request: Request, response: Response, earlier: tuple[str, ...]) -> Evidence:
-    """Give a response as evidence; one from Scrapy's HTTP cache is as old as the cache says."""
+def _evidence(request: Request, response: Response) -> Evidence:
+    """Give a response as evidence, with the redirects that led to it; from Scrapy's HTTP cache, as old as that says."""
+    earlier = request.meta.get("redirect_urls", ())
+    chain = tuple(dict.fromkeys((*earlier, request.url, response.url)))
+    spoken = {hop.url: hop for hop in spoken_hops(request.meta)}
     flags, at = response.flags, now()
     cached = "cached" in flags
     if cached and isinstance(stored := request.meta.get("cache_timestamp"), (int, float)):
         at = min(at, datetime.fromtimestamp(stored, tz=timezone.utc))
     return Evidence(
-        earlier[0] if earlier else request.url,
+        chain[0],
         response.status,
         [(name, value) for name, values in response.headers.items() for value in values],
         response.body,
         at,
         final_url=response.url,
         truncated="partial" in flags or "dataloss" in flags or "download_stopped" in flags,
-        hops=earlier,
+        hops=[spoken.get(url, url) for url in chain if url != response.url or url in spoken],
         from_cache=cached,
     )
 

@@ -22,10 +22,13 @@ from optout_middleware.audit.log import AuditError
 from optout_middleware.crawl.checks import check_chain, check_user_agents
 from optout_middleware.crawl.fetch import MARK, EngineFetch
 from optout_middleware.crawl.record import Record, now
+from optout_middleware.crawl.rights import Rights
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
+from optout_middleware.evidence.stores.archived import ArchivedStore
 from optout_middleware.evidence.stores.memory import MemoryStore
 from optout_middleware.evidence.stores.sqlite import SqliteStore
+from optout_middleware.register.excluded import ExcludedSites
 from optout_middleware.settings import Settings, SettingsError, is_enabled, unknown_names
 from optout_middleware.terms import OptOutError
 from optout_middleware.urls import origin_of
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from optout_middleware.decide import Site
+    from optout_middleware.evidence.store import Store
     from optout_middleware.terms import Decision, Evidence
 
 logger = logging.getLogger(__name__)
@@ -59,7 +63,8 @@ class OptOut:
     """Owns settings, gather and record; the middlewares and the pipeline borrow them.
 
     Attributes:
-        settings, gather, record: there once `refusal` is empty.
+        settings, gather, record, excluded: there once `refusal` is empty.
+        rights: asks the register; None where the operator chose not to.
         decisions: what holds of each page, by its request.
         refusal: why nothing may pass, in one line; empty = the gate is open.
         faces: the components that borrowed this, by the name of their class.
@@ -67,6 +72,8 @@ class OptOut:
 
     settings: Settings
     gather: Gather
+    excluded: ExcludedSites
+    rights: Rights | None
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -147,8 +154,10 @@ class OptOut:
             logger.error(str(error))  # noqa: TRY400
         try:
             self.record.close(gather.counts if gather is not None else None, reason)
-        except AuditError as error:
+        except OptOutError as error:
             logger.error(str(error))  # noqa: TRY400
+        if (rights := getattr(self, "rights", None)) is not None:
+            rights.lookup.close()
         if self.record.share is not None:
             stored = self.crawler.stats.get_value("optout/item/dropped", 0)
             logger.warning(
@@ -176,12 +185,17 @@ class OptOut:
             logger.warning(unknown)
         settings = self.settings = Settings.read(get)
         check_user_agents(self.crawler, settings.policy.product_token)
+        self.excluded = ExcludedSites.read(settings.excluded_sites)
+        self.rights = Rights.of(settings, now)
         self.record = Record(self.crawler, settings)
         for warning in self.record.warnings:
             logger.warning(warning)
+        store: Store = SqliteStore(settings.store) if settings.store else MemoryStore()
+        if self.record.archive is not None:
+            store = ArchivedStore(store, self.record.archive)
         self.gather = Gather(
             settings.policy,
-            SqliteStore(settings.store) if settings.store else MemoryStore(),
+            store,
             now=now,
             limits=Limits(timeout=settings.probe_timeout),
             back_off=settings.probe_back_off,

@@ -15,18 +15,24 @@ from optout_middleware.crawl.extension import Judged
 from optout_middleware.crawl.judge import untaggable, without_page
 from optout_middleware.crawl.record import now
 from optout_middleware.crawl.tagging import UntaggableError, tag_of, tagged
-from optout_middleware.terms import Outcome
+from optout_middleware.terms import OptOutError, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from optout_middleware.crawl.extension import OptOut
     from optout_middleware.crawl.record import Record
+    from optout_middleware.crawl.rights import Found, Page
     from optout_middleware.terms import Decision
 
 UNTAGGABLE = "optout_untaggable_item"
 AUDIT_FAILED = "optout_audit_failed"
+REGISTER_FAILED = "optout_register_failed"
 
 
-def acted_on(optout: OptOut, item: Any, judged: Judged | None, *, url: str = "") -> Any:
+def acted_on(
+    optout: OptOut, item: Any, judged: Judged | None, *, url: str = "", page: Callable[[], Page] | None = None
+) -> Any:
     """Keep, tag or drop an item.
 
     Args:
@@ -34,6 +40,7 @@ def acted_on(optout: OptOut, item: Any, judged: Judged | None, *, url: str = "")
         item: as the spider gave it.
         judged: the decision about its page; None = it came with none.
         url: where it came from, as far as is known.
+        page: gives the page that it came from, for the register; None = it came from none.
 
     Returns:
         The item, or a changed copy.
@@ -47,9 +54,11 @@ def acted_on(optout: OptOut, item: Any, judged: Judged | None, *, url: str = "")
     try:
         if judged is None:
             judged = _unjudged(optout, record, url)
+        elif optout.rights is not None and page is not None:
+            judged = _by_register(optout, record, optout.rights.of_item(item, page(), judged.decision), judged)
         return _acted_on(optout, record, item, judged)
-    except AuditError as error:
-        optout.stop(AUDIT_FAILED, error)
+    except OptOutError as error:
+        optout.stop(AUDIT_FAILED if isinstance(error, AuditError) else REGISTER_FAILED, error)
         raise _drop(str(error)) from None
 
 
@@ -73,6 +82,17 @@ def _acted_on(optout: OptOut, record: Record, item: Any, judged: Judged) -> Any:
             return item
     record.count_item(decision, "kept")
     return item
+
+
+def _by_register(optout: OptOut, record: Record, found: Found | None, judged: Judged) -> Judged:
+    """Write the line of an item about which the register was asked; without credits it shares that of its page."""
+    if found is None:
+        return judged
+    record.count_credited()
+    decision, settings = found.decision, optout.settings
+    action = "keep" if decision.outcome is Outcome.ALLOW and settings.action == "drop" else settings.action
+    said = {**found.to_dict(), "page": judged.line}
+    return Judged(decision, record.item(decision, action, final_url=found.url, said=said))
 
 
 def _unjudged(optout: OptOut, record: Record, url: str) -> Judged:

@@ -33,6 +33,11 @@ def without_page(url: str, policy: Policy, at: datetime) -> Decision:
     return _single(url, policy, at, "unjudged", "an item from start(), an errback or another component")
 
 
+def excluded(url: str, listed: str, policy: Policy, at: datetime) -> Decision:
+    """Decide about a URL of a site that a list excludes: it is not even asked for its robots.txt."""
+    return replace(_single(url, policy, at, "excluded-site", listed), may_fetch=False)
+
+
 def untaggable(decision: Decision, note: str) -> Decision:
     """Give the decision about an item whose type cannot take the tag: pending, whatever its page came to."""
     reason = Reason("unjudged", Outcome.PENDING, WaitsFor.PERSON, None, "item", note=note)

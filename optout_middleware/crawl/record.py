@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from optout_middleware.audit.line import Mask, line
 from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
 from optout_middleware.audit.share import Alarm, Share
+from optout_middleware.evidence.archive import INDEX, WARC, Archive
 from optout_middleware.policy import ALL_LOCATIONS
-from optout_middleware.terms import Outcome
+from optout_middleware.settings import package_version
+from optout_middleware.terms import OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from optout_middleware.evidence.probe import Counts
     from optout_middleware.settings import Settings
-    from optout_middleware.terms import Decision
+    from optout_middleware.terms import Decision, Evidence
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ STATS: Mapping[str, str] = {
     "optout/item/kept": "items passed on as they are",
     "optout/item/tagged": "items passed on with the tag",
     "optout/item/dropped": "items dropped, or that would be in a crawl that is no dry run",
+    "optout/item/credited": "of the items, those about which the register was asked",
     "optout/item/unjudged": "of the items, those that came with no page whose decision they could share",
     "optout/item/untaggable": "of the items, those whose type cannot take the tag",
     "optout/site/memory": "sites answered from memory",
@@ -58,6 +62,10 @@ STATS: Mapping[str, str] = {
             ("unreachable", "got no answer after all tries"),
         )
     },
+    "optout/archive/records": "records written to the evidence archive",
+    "optout/archive/pages": "of these, pages and files",
+    "optout/archive/pages_not_sampled": "pages that said nothing and are not in the sample that is archived",
+    "optout/archive/pages_not_derivable": "pages of which what was said is archived, but no part that says it again",
     "optout/audit/lines": "lines written to the audit log",
     "optout/pending_urls": "URLs in the list of pending URLs",
 }
@@ -93,14 +101,21 @@ class Record:
             policy=settings.policy,
             settings=settings.to_dict(),
             now=now,
+            key=settings.audit_key,
+            durability=settings.audit_durability,
         )
+        try:
+            self.archive = _archive(settings, self._log.run, self._mask)
+        except OptOutError as error:
+            self._log.close({"finish_reason": str(error)})
+            raise
         self.share = Share() if settings.dry_run else None
         self._alarm = Alarm()
         self._pending = _PendingUrls(self._log)
 
     @property
     def where(self) -> str:
-        """The file of the audit log, for people."""
+        """The manifest of the run, for people."""
         return str(self._log.path)
 
     @property
@@ -117,6 +132,8 @@ class Record:
         final_url: str | None = None,
         size: int | None = None,
         method: str = "GET",
+        page: Evidence | None = None,
+        said: Mapping[str, Any] | None = None,
     ) -> str:
         """Write the line of a page or file, then count it.
 
@@ -127,14 +144,17 @@ class Record:
             final_url: of the response; None = it is not fetched.
             size: of its body in bytes; None = it is not fetched.
             method: of the request.
+            page: the response, for the evidence archive; None = it is not fetched.
+            said: fields of the register, if it was asked.
 
         Returns:
             Where the line stands: "RUN-WRITER:SEQ".
 
         Raises:
-            AuditError: the line, or the list of pending URLs, cannot be written.
+            OptOutError: the archive, the line, or the list of pending URLs cannot be written.
         """
-        where = self._line(stage, decision, action, final_url, size)
+        kept = self.archive.keep_page(page, decision) if self.archive is not None and page is not None else ""
+        where = self._line(stage, decision, action, final_url, size, said=said, kept=kept)
         outcome = decision.outcome
         if outcome is Outcome.PENDING and method == "GET":
             self._pending.add(decision.url)
@@ -150,15 +170,34 @@ class Record:
             logger.warning(alarm)
         return where
 
-    def item(self, decision: Decision, action: str, *, size: int | None = None) -> str:
-        """Write the line of an item whose decision is not that of its page; it is counted by `count_item`."""
-        return self._line("item", decision, action, decision.url or None, size)
+    def item(
+        self, decision: Decision, action: str, *, final_url: str | None = None, said: Mapping[str, Any] | None = None
+    ) -> str:
+        """Write the line of an item whose decision is not that of its page; it is counted by `count_item`.
+
+        Args:
+            decision: what was decided.
+            action: what is about to be done, or would be in a crawl that is no dry run.
+            final_url: of its page; None = the decision's own URL.
+            said: fields of the register, if it was asked.
+
+        Raises:
+            AuditError: the line, or the list of pending URLs, cannot be written.
+        """
+        where = self._line("item", decision, action, final_url or decision.url or None, None, said=said)
+        if decision.outcome is Outcome.PENDING:
+            self._pending.add(decision.url)
+        return where
 
     def count_item(self, decision: Decision, what: str) -> None:
         """Count an item by what became of it: "kept", "tagged" or "dropped"."""
         self._stats.inc_value(f"optout/item/{what}")
         if self.share is not None:
             self.share.add(decision, items=1)
+
+    def count_credited(self) -> None:
+        """Count an item about which the register was asked."""
+        self._stats.inc_value("optout/item/credited")
 
     def count_unjudged(self) -> None:
         """Count an item that came with no page whose decision it could share."""
@@ -182,6 +221,8 @@ class Record:
             self._stats.set_value("optout/probe/per_site", per_site)
             for (location, result), count in counts.probes.items():
                 self._stats.set_value(f"optout/probe/{location}/{result}", count)
+        for name, count in (self.archive.counts if self.archive is not None else {}).items():
+            self._stats.set_value(f"optout/archive/{name}", count)
         self._stats.set_value("optout/audit/lines", self._log.lines)
         self._stats.set_value("optout/pending_urls", self._pending.count)
         summary: dict[str, Any] = {name: self._stats.get_value(name, 0) for name in STATS}
@@ -189,10 +230,39 @@ class Record:
         if self.share is not None:
             summary["share"] = self.share.to_dict()
         self._pending.close()
+        if self._pending.count:
+            self._log.cover(self._pending.name)
+        if self.archive is not None:
+            self._close_archive(self.archive, summary)
         self._log.close(summary)
 
-    def _line(self, stage: str, decision: Decision, action: str, final_url: str | None, size: int | None) -> str:
-        self._log.write(
+    def _close_archive(self, archive: Archive, summary: dict[str, Any]) -> None:
+        """Close the archive and name its files in the manifest, which covers those below the audit directory."""
+        try:
+            archive.close()
+        except OptOutError as error:
+            logger.error(str(error))  # noqa: TRY400 - one line; the log is closed all the same
+        summary["archive"] = {"directory": str(archive.directory), "files": archive.files}
+        if archive.directory.is_relative_to(self._log.directory):
+            for file in archive.files:
+                index = file["file"].removesuffix(WARC) + INDEX
+                below = archive.directory.relative_to(self._log.directory)
+                self._log.cover((below / file["file"]).as_posix())
+                if (archive.directory / index).exists():
+                    self._log.cover((below / index).as_posix())
+
+    def _line(
+        self,
+        stage: str,
+        decision: Decision,
+        action: str,
+        final_url: str | None,
+        size: int | None,
+        *,
+        said: Mapping[str, Any] | None,
+        kept: str = "",
+    ) -> str:
+        return self._log.write(
             line(
                 stage,
                 decision,
@@ -201,23 +271,43 @@ class Record:
                 action=action,
                 dry_run=self._dry_run,
                 mask=self._mask,
+                kept=kept,
+                said=said,
             )
         )
-        return f"{self._log.run}-{self._log.writer}:{self._log.lines}"
+
+
+def _archive(settings: Settings, run: str, mask: Mask) -> Archive | None:
+    """Open the evidence archive of a run."""
+    if not settings.archive:
+        return None
+    about = {"software": f"optout-middleware {package_version()}", "isPartOf": run, "operator": settings.operator}
+    return Archive(
+        Path(settings.audit_dir) / settings.archive,
+        writer=f"{run}-{WRITER}",
+        policy=settings.policy,
+        pages=settings.archive_pages,
+        mask=mask,
+        about=about,
+        refers_back=not settings.audit_retention,
+    )
 
 
 class _PendingUrls:
     """The seed list of a later crawl: one URL a line, in full, since a masked one could not be asked again."""
 
     def __init__(self, log: AuditLog) -> None:
-        self._path = log.directory / f"{log.run}-pending.txt"
+        self.name = f"{log.run}-pending.txt"
+        self._path = log.directory / self.name
         self._file: TextIO | None = None
+        self._last = ""  # the items of one page come together
         self.count = 0
 
     def add(self, url: str) -> None:
         """Add a URL; what has no site to ask is not listed, since a later crawl could not ask it either."""
-        if origin_of(url) is None:
+        if url == self._last or origin_of(url) is None:
             return
+        self._last = url
         try:
             if self._file is None:
                 self._file = self._path.open("x", encoding="utf-8", errors="backslashreplace", buffering=1)

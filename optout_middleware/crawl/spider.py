@@ -7,6 +7,7 @@ lose the siblings of an item, so a dropped one is told by Scrapy's own signal an
 from __future__ import annotations
 
 import logging
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, signals
@@ -62,6 +63,7 @@ class OptOutSpiderMiddleware:
         self, found: AsyncIterator[Any], judged: Judged | None, response: Response | None
     ) -> AsyncIterator[Any]:
         optout = self._optout
+        page = cache(partial(optout.rights.page, response)) if optout.rights is not None and response else None
         async for one in found:
             if one is None or isinstance(one, Request):
                 if judged is not None and one is not None and one.cb_kwargs and judged.decision.outcome is not _ALLOW:
@@ -69,7 +71,7 @@ class OptOutSpiderMiddleware:
                 yield one
                 continue
             try:
-                item = acted_on(optout, one, judged, url=response.url if response is not None else "")
+                item = acted_on(optout, one, judged, url=response.url if response is not None else "", page=page)
             except DropItem as dropped:
                 await self._dropped(one, response, dropped)
                 continue

@@ -10,13 +10,18 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
+from jsonschema import Draft202012Validator
 from scrapy import Request, Spider, signals
 from scrapy.utils.test import get_crawler
+
+import optout_middleware.audit
+from optout_middleware.audit.reading import Damage, Record, Run, records, runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -31,6 +36,13 @@ PAGE = b"<html><head><title>A page</title></head><body>Text.</body></html>"
 ROBOTS, TDMREP = "/robots.txt", "/.well-known/tdmrep.json"
 NOT_OURS = b"User-agent: ExampleBot\nDisallow: /closed\n"
 RESERVED = b'[{"location": "/reserved", "tdm-reservation": 1}]'
+
+
+@cache
+def valid_line() -> Draft202012Validator:
+    """Give the validator of lines, as the package publishes their schema."""
+    schema = Path(optout_middleware.audit.__file__).parent / "schema" / "record-2.json"
+    return Draft202012Validator(json.loads(schema.read_bytes()))
 
 
 class Reply(NamedTuple):
@@ -154,8 +166,18 @@ class Crawled:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The lines of all runs in the audit directory, in order."""
-        texts = [file.read_text("utf-8") for file in self.audit.glob("*.jsonl")]
-        return sorted((json.loads(line) for text in texts for line in text.splitlines()), key=itemgetter("time"))
+        found = list(records([str(self.audit)])) if self.audit.exists() else []
+        assert not [damage for damage in found if isinstance(damage, Damage)]
+        for record in found:
+            valid_line().validate(record.line if isinstance(record, Record) else None)
+        return sorted((record.line for record in found if isinstance(record, Record)), key=itemgetter("time"))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the only run."""
+        (run,) = runs([str(self.audit)])
+        assert isinstance(run, Run)
+        return run.manifest
 
     @property
     def told(self) -> list[tuple[str, str, str]]:

@@ -26,12 +26,12 @@ def fails_after(monkeypatch: pytest.MonkeyPatch, lines: int, failed: asyncio.Eve
     """Let the audit log fail once it has so many lines, and tell when it did."""
     write = AuditLog.write
 
-    def failing(self: AuditLog, line: dict[str, Any]) -> None:
+    def failing(self: AuditLog, line: dict[str, Any]) -> str:
         if self.lines >= lines:
             if failed is not None:
                 failed.set()
             raise AuditError("audit log cannot be written: No space left on device")
-        write(self, line)
+        return write(self, line)
 
     monkeypatch.setattr(AuditLog, "write", failing)
 
