@@ -1,7 +1,7 @@
 """Crawl the small web and show what became of it: `python run.py` (or `make run`).
 
-Rule of this file: start the web, run the crawl, print the tables, stop the web. It exits with 0 only if the
-crawl finished, and pages and images came to what the tables in web/sites say they should.
+Rule of this file: fill the register, start the web, run the crawl, print the tables, stop the web. It exits with 0
+only if the crawl finished, and pages, items and images came to what the tables in web/sites say they should.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ import argparse
 import json
 import os
 import sys
-from datetime import datetime, timezone
-from importlib.util import find_spec
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+try:
+    from optout_middleware.register.importers import import_file
+    from optout_middleware.register.store import RegisterStore
+    from optout_middleware.terms import OptOutError
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. One directory up: pip install -e .") from None
 
 from corpus_example.summary import Line, read_audit, tables
 from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.utils.project import get_project_settings
-from web.expected import Seen, corpus_differences, differences, trespasses
+from web.expected import Judged, Mode, Seen, corpus_differences, differences, item_differences, trespasses
 from web.server import SmallWeb
 from web.sites import SITES
 
@@ -37,42 +43,45 @@ LOOPBACK = {
     "CLOSESPIDER_PAGECOUNT": 0,
     "LOG_FILE": "crawl.log",
 }
-# With these changed, pages come to something else than the tables say.
+REGISTER = ".optout/register.sqlite"
+# What a rights manager keeps: who there is, what was declared and licensed, and then the works.
+REPERTOIRE = tuple(f"register/{name}" for name in ("socia.yaml", "parties.csv", "works.csv", "interests.csv"))
+AS_OF = date(2026, 11, 1)  # the day that SOCIA made these files
+# With these changed, pages come to something else than the tables say; but for those that `web.expected.Mode` knows.
 DECIDING = ("ADDONS", "OPTOUT_")
+MODES = ("OPTOUT_FETCH_RESERVED", "OPTOUT_ACTION", "OPTOUT_DRY_RUN")
 
 
 def main() -> int:
     """Run the example; give the exit code."""
     arguments = _arguments()
     os.chdir(HERE)  # paths in the settings are relative to the project, as for `scrapy crawl`
-    if find_spec("optout_middleware") is None:
-        say("optout_middleware is not installed here. One directory up: pip install -e .")
-        return 1
     _move_aside()
+    trouble = list(_import())
     settings = get_project_settings()
     with SmallWeb() as web:
         pages = sum(len(site.pages) for site in SITES)
         say(f"The small web: {len(SITES)} sites, {pages} pages, at {web.proxy}")
-        for name, value in {**LOOPBACK, **arguments, "SMALL_WEB_PROXY": web.proxy}.items():
+        for name, value in {**LOOPBACK, "OPTOUT_REGISTER": REGISTER, **arguments, "SMALL_WEB_PROXY": web.proxy}.items():
             settings.set(name, value, priority="cmdline")
-        trouble = list(_crawl(settings))
+        trouble += _crawl(settings)
         trouble += trespasses(asked.url for asked in web.asked)
     say(f"The small web was asked {len(web.asked)} times and is closed.\n")
 
     audit, (feed, *_) = Path(settings["OPTOUT_AUDIT_DIR"]), settings["FEEDS"]
-    lines = read_audit(audit)
+    lines = _lines(audit, trouble)
     say(tables(lines, {site.host: site.says for site in SITES}))
-    where = (Path(feed).resolve(), Path(audit).resolve(), Path("crawl.log").resolve())
-    say("\ncorpus:  {}\naudit:   {}\nlog:     {}".format(*where))
-    changed = [name for name in arguments if name.startswith(DECIDING) and name != "OPTOUT_FETCH_RESERVED"]
+    where = (Path(feed).resolve(), audit.resolve(), Path(REGISTER).resolve(), Path("crawl.log").resolve())
+    say("\ncorpus:    {}\naudit:     {}\nregister:  {}\nlog:       {}".format(*where))
+    changed = [name for name in arguments if name.startswith(DECIDING) and name not in MODES]
     if changed:
         say(f"Not compared with what web/sites expects, since {', '.join(changed)} changes it.")
     else:
-        trouble += _compared(lines, Path(feed), fetch_reserved=settings.getbool("OPTOUT_FETCH_RESERVED"))
+        trouble += _compared(lines, Path(feed), _mode(settings))
     for line in trouble:
         say(f"WRONG: {line}")
     if not trouble and not changed:
-        say("Every page and image came to what its site asks for.")
+        say("Every page, item and image came to what is asked for.")
     return 1 if trouble else 0
 
 
@@ -103,6 +112,17 @@ def _move_aside() -> None:
         for path in left:
             path.rename(aside / path.name)
         say(f"The earlier run is now in {aside.relative_to(HERE)}{os.sep}")
+
+
+def _import() -> Iterator[str]:
+    """Fill the register, as `optout register import` does; tell what of the files could not be read."""
+    with RegisterStore(REGISTER) as store:
+        for file in REPERTOIRE:
+            report = import_file(store, file, as_of=AS_OF)
+            rows = ", ".join(f"{count:,} {kind}" for kind, count in (report.stored.rows or {}).items())
+            say(f"register: {file}: {rows}")
+            for sample in report.samples:
+                yield f"{file}, line {sample.line}: {sample.reason}"
 
 
 def _crawl(settings: Settings) -> Iterator[str]:
@@ -150,20 +170,40 @@ class Progress:
         say(f"\r{self}" if sys.stdout.isatty() else str(self))
 
 
-def _compared(lines: Iterable[Line], feed: Path, *, fetch_reserved: bool) -> Iterator[str]:
+def _lines(audit: Path, trouble: list[str]) -> list[Line]:
+    """Read the audit log; what of it cannot be read is trouble."""
+    try:
+        return read_audit(audit)
+    except (ValueError, OptOutError) as error:
+        trouble.append(str(error))
+        return []
+
+
+def _mode(settings: Settings) -> Mode:
+    return Mode.of(
+        fetch_reserved=settings.getbool("OPTOUT_FETCH_RESERVED"),
+        action=settings.get("OPTOUT_ACTION"),
+        dry_run=settings.getbool("OPTOUT_DRY_RUN"),
+    )
+
+
+def _compared(lines: Iterable[Line], feed: Path, mode: Mode) -> Iterator[str]:
     """Tell where audit log or corpus differ from what the tables in web/sites expect."""
     lines = list(lines)
     if not lines or not feed.exists():
         yield "there is no corpus" if lines else "there is no line in the audit log"
         return
     pages, images = (
-        [Seen(line.url, line.final_url, line.outcome) for line in lines if (line.stage == "media") is media]
-        for media in (False, True)
+        [Seen(line.url, line.final_url, line.outcome) for line in lines if line.stage in stages]
+        for stages in (("request", "response"), ("media",))
     )
-    yield from differences(pages, images, fetch_reserved=fetch_reserved)
+    yield from differences(pages, images, fetch_reserved=mode.fetch_reserved)
+    yield from item_differences(
+        Judged(line.url, line.outcome, line.waits_for, line.rule, line.who) for line in lines if line.stage == "item"
+    )
     with feed.open(encoding="utf-8") as items:
         kept = {item["url"]: {image["url"] for image in item.get("images") or ()} for item in map(json.loads, items)}
-    yield from corpus_differences(kept, fetch_reserved=fetch_reserved)
+    yield from corpus_differences(kept, mode)
 
 
 if __name__ == "__main__":

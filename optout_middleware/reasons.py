@@ -117,9 +117,13 @@ class Reasons:
         for place, reason in enumerate(self.reasons):
             if reason.outcome is not Outcome.PENDING or reason.waits_for is not WaitsFor.PERSON:
                 continue
-            party = reason.statement.where if reason.statement and reason.statement.signal == "register" else ""
+            said = reason.statement
+            party = said.where if said is not None and said.signal == "register" else ""
+            rule = said.rule if said is not None else ""
             answers = [
-                ruling for ruling in rulings if all(ruling.answers(reason.finding, url, party, self.at) for url in urls)
+                ruling
+                for ruling in rulings
+                if all(ruling.answers(reason.finding, url, party, self.at, rule) for url in urls)
             ]
             if not answers:
                 continue

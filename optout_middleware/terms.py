@@ -413,6 +413,7 @@ class Ruling:
         by, reason: who answered, and why.
         valid_from, valid_until: aware datetimes; the end is exclusive, a ruling always expires.
         id: by which records name it.
+        rule: the rule of the signal or register that raised it; empty = whichever did.
     """
 
     finding: str
@@ -424,6 +425,7 @@ class Ruling:
     valid_until: datetime
     party: str = ""
     id: str = ""
+    rule: str = ""
 
     def __post_init__(self) -> None:
         for name in ("by", "reason"):
@@ -448,15 +450,17 @@ class Ruling:
             "valid_until": self.valid_until.isoformat(),
             "party": self.party,
             "id": self.id,
+            "rule": self.rule,
         }
 
-    def answers(self, finding: str, url: str, party: str, at: datetime) -> bool:
-        """Tell whether it answers that finding for that URL, raised by that party (or by none), at that time."""
+    def answers(self, finding: str, url: str, party: str, at: datetime, rule: str = "") -> bool:
+        """Tell whether it answers that finding for that URL, raised by that party (or by none), then, by that rule."""
         return (
             finding == self.finding
             and self.valid_from <= at < self.valid_until
             and (not self.scope or is_within(url, self.scope))
             and (not self.party or party == self.party)
+            and (not self.rule or rule == self.rule)
         )
 
 

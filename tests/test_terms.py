@@ -163,6 +163,15 @@ def test_a_ruling_answers_its_cause(finding: str, url: str, party: str, at: date
     assert ruling.answers(finding, url, party, at) is answered
 
 
+def test_a_ruling_about_a_rule_answers_no_other() -> None:
+    """Of two causes with one finding, a person answers the one that was looked at."""
+    end = SEEN + timedelta(hours=1)
+    ruling = Ruling("register-middle", "", Outcome.ALLOW, "A. Example", "checked", SEEN, end, party="SOCIA", rule="M3")
+    assert ruling.answers("register-middle", "https://any.example/", "SOCIA", SEEN, "M3")
+    assert not ruling.answers("register-middle", "https://any.example/", "SOCIA", SEEN, "R7")
+    assert ruling.to_dict()["rule"] == "M3"
+
+
 def test_a_ruling_about_a_party_answers_no_other() -> None:
     """A ruling on the claims of one party leaves those of others as they are."""
     end = SEEN + timedelta(hours=1)

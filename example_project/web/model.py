@@ -14,6 +14,23 @@ Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """What the item of a page comes to by the register, where that is asked about it.
+
+    Args:
+        outcome: what it comes to.
+        waits_for: what it waits for first, where it is pending: "register" or "person".
+        rule: the rule that settled it; empty = none had to.
+        who: whose claim or licence settled it, or one of several; empty = nobody's.
+    """
+
+    outcome: Outcome
+    waits_for: str = ""
+    rule: str = ""
+    who: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """One HTML page, or one redirect where `moved_to` is set.
 
@@ -30,6 +47,8 @@ class Page:
         images: paths of images on the same site.
         moved_to: the absolute URL that a 301 sends to.
         listed: whether its site and the directory link to it; else only a redirect leads there.
+        data: what it says of its work in JSON-LD; empty = nothing, so that the register is not asked.
+        item: what its item comes to by the register; None = as the page, since the register is not asked.
     """
 
     path: str
@@ -44,6 +63,8 @@ class Page:
     images: tuple[str, ...] = ()
     moved_to: str = ""
     listed: bool = True
+    data: str = ""
+    item: Item | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

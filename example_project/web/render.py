@@ -40,7 +40,8 @@ def page_html(site: Site, page: Page, elsewhere: Sequence[Site]) -> bytes:
         lang=page.lang,
         title=escape(page.title),
         name=escape(site.name),
-        meta="".join(f'<meta name="{escape(name)}" content="{escape(value)}">\n' for name, value in page.meta),
+        meta="".join(f'<meta name="{escape(name)}" content="{escape(value)}">\n' for name, value in page.meta)
+        + (f'<script type="application/ld+json">{_script(page.data)}</script>\n' if page.data else ""),
         body="\n".join(body),
         nav=" | ".join(_link(other.path, other.title) for other in _around(site, page)),
         elsewhere=", ".join(_link(f"{other.origin}/", other.name) for other in elsewhere),
@@ -73,6 +74,11 @@ def _around(site: Site, page: Page) -> list[Page]:
         return listed[:1]
     at = listed.index(page)
     return [listed[at - 1], listed[(at + 1) % len(listed)]]
+
+
+def _script(data: str) -> str:
+    """Give JSON as it may stand in a script: no "<" that could end it (HTML section 4.12.1.3)."""
+    return data.replace("<", "\\u003c")
 
 
 def _link(url: str, title: str) -> str:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.importers.entries import KINDS as ENTRIES
+from optout_middleware.register.importers.entries import entry_of
 from optout_middleware.register.store import RegisterStore
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
 DEFAULT = ".optout/register.sqlite"
 RECORDED = ("licence", "dispute", "correction", "exception", "mandate", "ruling")
@@ -78,15 +80,30 @@ def run_list(chosen: argparse.Namespace) -> int:
     with RegisterStore(chosen.register, create=False) as store:
         log = FactLog(store)
         facts = log.all(chosen.kind) if chosen.all else log.live(chosen.kind)
+        imported = _imported(store, chosen.kind)
     if chosen.json:
-        print(json.dumps([fact.to_dict() for fact in facts], ensure_ascii=False))
+        shown = [{"kind": chosen.kind, "value": entry_of(one), "imported": True} for one in imported]
+        print(json.dumps([*(fact.to_dict() for fact in facts), *shown], ensure_ascii=False))
         return 0
     for fact in facts:
-        said = ", ".join(f"{name}={value}" for name, value in fact.value.items())
         replaced = f" (in place of {fact.replaces})" if fact.replaces else ""
-        print(f"{fact.id}{replaced}: {said}; recorded by {fact.recorded_by}, {fact.recorded_at.date()}")
-    print(f"{len(facts):,} in {chosen.register}")
+        print(f"{fact.id}{replaced}: {_said(fact.value)}; recorded by {fact.recorded_by}, {fact.recorded_at.date()}")
+    for one in imported:
+        source = getattr(one, "source", None)
+        print(f"imported: {_said(entry_of(one))}" + (f"; {source}" if source else ""))
+    where = f"{len(facts):,} recorded in {chosen.register}"
+    print(where + (f", {len(imported):,} imported: what these say is changed in their file" if imported else ""))
     return 0
+
+
+def _imported(store: RegisterStore, kind: str) -> tuple[Any, ...]:
+    """Give the records of a kind that came with a file; of mandates, which are many, none."""
+    return getattr(store.reading.few(), f"{kind}s", ())  # rulings of a file are recorded, as those of a command
+
+
+def _said(value: Mapping[str, Any]) -> str:
+    texts = (", ".join(map(str, part)) if isinstance(part, list) else str(part) for part in value.values())
+    return "; ".join(f"{name}={text}" for name, text in zip(value, texts, strict=True) if text)
 
 
 def run_end(chosen: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.reading import Record, records
+from optout_middleware.cli import notice_report
 from optout_middleware.cli.facts import part_of
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.importers.letters import Letter, notice_entry, read_letter
@@ -57,6 +58,7 @@ def add_to(commands: Any) -> None:
     part.add_argument("directories", nargs="+", metavar="DIR", help="audit directories: paths, or URLs")
     part = part_of(parts, "list", "list the notices, and what is overdue", run_list)
     part.add_argument("--all", action="store_true", help="closed ones too")
+    notice_report.add_to(parts)
     part = part_of(parts, "answer", "record what was answered; the notice restricts as before", run_answer)
     part.add_argument("notice", metavar="ID")
     part.add_argument("--text", required=True, help="what was answered")

@@ -85,7 +85,8 @@ def _show(waiting: Sequence[queue.Cause], overdue: set[tuple[str, str, str]], no
         print(f"{cause.count:,} x {cause.finding}{rule}: {cause.subject}, {cause.age(now).days} days{owner}{late}")
         for sample in cause.samples[:_SAMPLES]:
             print(f"    {sample}")
-    print(f"{sum(cause.count for cause in waiting):,} items wait for {len(waiting):,} causes")
+    count = sum(cause.count for cause in waiting)  # an item that waits for two causes is counted under both
+    print(f"{len(waiting):,} causes to answer, for which items wait {count:,} times")
 
 
 def _record(chosen: argparse.Namespace, now: datetime) -> int:

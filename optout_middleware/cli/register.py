@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from optout_middleware.register.importers import FileReport
 
 _DROPPED = "  {:,} groups of alike works are too large to compare; each can hide a match"
+# The kinds of records in the words of docs/register.md.
+_WORDS = {
+    "Party": "parties", "Work": "works", "Interest": "interests", "Mandate": "mandates", "Repertoire": "repertoires",
+    "Declaration": "declarations", "RightException": "exceptions", "Licence": "licences", "Dispute": "disputes",
+    "Correction": "corrections", "UrlEntry": "domains and URLs", "LyricsFingerprint": "fingerprints of lyrics",
+}  # fmt: skip
 _SHOWN = 20  # rejected lines that are printed; --json has up to 1,000
 
 
@@ -104,7 +110,9 @@ def _report_text(file: str, report: FileReport) -> str:
         lines.append(f"  takes the place of the import {stored.superseded[:12]}")
     able = stored.matchable or {}
     for kind, count in (stored.rows or {}).items():
-        lines.append(f"  {kind}: {count:,}" + (f", of which {able[kind]:,} can match" if kind in able else ""))
+        lines.append(
+            f"  {_WORDS.get(kind, kind)}: {count:,}" + (f", of which {able[kind]:,} can match" if kind in able else "")
+        )
     lines += [f"  cannot match: {count:,}: {why}" for why, count in (stored.unmatchable or {}).items()]
     if stored.dropped_blocks:
         lines.append(
@@ -133,8 +141,13 @@ def run_status(chosen: argparse.Namespace) -> int:
     for row in status.imports:
         as_of = f", as of {row.as_of}" if row.as_of else ""
         print(f"  {row.name}: {row.kind}{as_of}, imported {row.imported_at}, SHA-256 {row.sha256[:12]}")
-    for kind, count in (*status.rows.items(), *recorded.items()):
-        print(f"  {kind}: {count:,}")
+    print("  in all of them, where what two files name counts twice:")
+    for kind, count in status.rows.items():
+        print(f"    {_WORDS.get(kind, kind)}: {count:,}")
+    if recorded:
+        print("  recorded beside them:")
+    for kind, count in recorded.items():
+        print(f"    {kind}: {count:,}")
     if status.dropped_blocks:
         print(_DROPPED.format(status.dropped_blocks))
     return 0
@@ -212,7 +225,8 @@ def run_explain(chosen: argparse.Namespace) -> int:
         }  # fmt: skip
         print(json.dumps(shown, ensure_ascii=False))
         return 0
-    print(f"{judged.outcome}, by {judged.rules[0] if judged.rules else 'no rule: the register knows nothing of it'}")
+    unruled = "nothing that is reserved concerns it" if judged.matches else "the register knows nothing of it"
+    print(f"{judged.outcome}, by {judged.rules[0] if judged.rules else f'no rule: {unruled}'}")
     for name, texts in (
         ("condition", judged.conditions),
         ("claim", [f"{claim.finding} of {claim.party} ({claim.rule}): {claim.text}" for claim in judged.claims]),

@@ -52,6 +52,8 @@ def standing(case: Case, interest: Interest, manager: str) -> Standing | None:
         for mandate in mandates
         if mandate.status is Status.CONFIRMED and covers(mandate.territories, case.context.territory)
     ]
+    # A list of members says that the society may reserve, and nothing of licences.
+    told = any("license" in mandate.uses or mandate.status is not Status.ASSERTED for mandate in mandates)
     unsure = any(
         mandate.status is Status.DISPUTED
         or (mandate.status is Status.WITHDRAWN and (mandate.end is None or mandate.end <= case.context.on))
@@ -59,7 +61,7 @@ def standing(case: Case, interest: Interest, manager: str) -> Standing | None:
     )
     return Standing(
         reserves=recorded or any("reserve" in mandate.uses for mandate in mandates),
-        licenses=any("license" in mandate.uses for mandate in confirmed) if mandates else recorded,
+        licenses=any("license" in mandate.uses for mandate in confirmed) if told else recorded,
         exclusive=any(mandate.exclusive for mandate in mandates) or (recorded and not confirmed),
         disputed=unsure or case.is_mandate_disputed(interest, manager),
     )

@@ -21,6 +21,7 @@ from optout_middleware.register.candidates import Asked, Found, find
 from optout_middleware.register.context import Asking, Context
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.model import AssetClass, Band, Declaration, Facts, Match
+from optout_middleware.register.notice import NOTICED
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -202,8 +203,9 @@ class Matcher:
 def _named(name: str, parties: Iterable[str], sharing: int) -> Iterator[Match]:
     """Give the matches by a name, which `sharing` parties have."""
     for party in parties:
-        if sharing == 1:
-            yield Match(None, party, "party-name", 0.7, Band.MIDDLE, f'"{name}" is the name of this party')
+        if sharing == 1 or party.startswith(NOTICED):  # of whom a letter names, a name that others share restricts too
+            others = "" if sharing == 1 else f", and of {sharing - 1} more"
+            yield Match(None, party, "party-name", 0.7, Band.MIDDLE, f'"{name}" is the name of this party{others}')
         else:
             why = f'"{name}" is the name of {sharing} parties, this one among them'
             yield Match(None, party, "party-name", 0.3, Band.WEAK, why)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from optout_middleware.register import normalise
 from optout_middleware.register.model import Declaration, Interest, Mandate, Party, Source, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+NOTICED = "notice:"  # how the ids of parties and works begin that a notice names and the register did not know
 OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
 
 
@@ -96,7 +98,9 @@ class Notice:
 
     def records(self) -> Iterator[Party | Work | Interest]:
         """Give what the register must know to match what the notice names."""
-        yield Party(self.sender_id, "agency", (self.sender,), source=self.source)
+        named = {normalise.name(name) for party in (*self.parties, *self.holders) for name in party.names}
+        if normalise.name(self.sender) not in named:  # else who is named would share a name, and so be hard to match
+            yield Party(self.sender_id, "agency", (self.sender,), source=self.source)
         yield from self.parties
         yield from self.holders
         yield from self.works

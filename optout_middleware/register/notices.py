@@ -19,7 +19,7 @@ from optout_middleware.register import identifiers, normalise
 from optout_middleware.register.importers import fields as f
 from optout_middleware.register.importers.letters import Letter, read_letter
 from optout_middleware.register.model import Credits, Identifier, Party, Work
-from optout_middleware.register.notice import ANSWERED, CLOSED, OPEN, Notice
+from optout_middleware.register.notice import ANSWERED, CLOSED, NOTICED, OPEN, Notice
 from optout_middleware.terms import OptOutError
 from optout_middleware.urls import is_within
 
@@ -118,8 +118,8 @@ class Notices:
             self._take_up(known)  # again, in case the register was made anew
             return Added(known, False, letter)
         identity = digest[:_ID]
-        named = [_party(text, identity, place) for place, text in enumerate(parties, 1)]
-        listed = [_work(text, identity, place) for place, text in enumerate(works, 1)]
+        named = [self._party(text, identity, place) for place, text in enumerate(parties, 1)]
+        listed = [self._work(text, identity, place) for place, text in enumerate(works, 1)]
         notice = Notice(
             identity, sender.strip(), received, file.name, digest, authority.strip(), due,
             (*letter.parties, *named), (*letter.works, *listed), letter.interests,
@@ -186,6 +186,29 @@ class Notices:
         """Give the open notices whose answer was due before that day."""
         day = on or self._today()
         return [notice for notice in self.all() if notice.status == OPEN and notice.due and notice.due < day]
+
+    def _party(self, text: str, notice: str, place: int) -> Party:
+        """Give the party of an option: of the register, by its id or by a name that it alone has; or a new one."""
+        shown = text.strip()
+        if not shown:
+            raise OptOutError("a party of a notice has a name")
+        store = self._log.store
+        with store.told("read"):
+            ids = {shown, *store.reading.parties_by_name(normalise.name(shown))}
+            known = [found.party for found in store.reading.parties(ids).values()]
+        mine = [party for party in known if party.id == shown] or known
+        if len(mine) == 1:
+            return mine[0]
+        if shown.startswith(_KNOWN_IDS):
+            return Party(shown, "natural", (), _number(shown))
+        return Party(f"{NOTICED}{notice}#party{place}", "natural", (shown,))
+
+    def _work(self, text: str, notice: str, place: int) -> Work:
+        """Give the work of an option: of the register by its id, an identifier, or a title."""
+        store = self._log.store
+        with store.told("read"):
+            known = store.reading.works_by_id((text.strip(),))
+        return known[text.strip()].work if known else _work(text, notice, place)
 
     def _fact(self, identity: str) -> Fact:
         found = [fact for fact in self._log.live("notice") if str(fact.value.get("id", "")).startswith(identity)]
@@ -279,16 +302,6 @@ class _Works:
         return hit
 
 
-def _party(text: str, notice: str, place: int) -> Party:
-    """Give the party of an option: an id of the register, or a name."""
-    shown = text.strip()
-    if not shown:
-        raise OptOutError("a party of a notice has a name")
-    if shown.startswith(_KNOWN_IDS):
-        return Party(shown, "natural", (), _number(shown))
-    return Party(f"notice:{notice}#party{place}", "natural", (shown,))
-
-
 def _work(text: str, notice: str, place: int) -> Work:
     """Give the work of an option: an identifier, an id of the register, or a title."""
     shown = text.strip()
@@ -301,7 +314,7 @@ def _work(text: str, notice: str, place: int) -> Work:
         return Work(f"{found[0].scheme}:{found[0].value}", "musical", (), found)
     if shown.startswith(_KNOWN_IDS):
         return Work(shown, "musical", (shown,))
-    return Work(f"notice:{notice}#work{place}", "musical", (shown,))
+    return Work(f"{NOTICED}{notice}#work{place}", "musical", (shown,))
 
 
 def _number(identity: str) -> tuple[Identifier, ...]:

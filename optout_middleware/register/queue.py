@@ -68,7 +68,7 @@ class Cause:
 
     def ruling(self, outcome: Outcome, *, by: str, reason: str, valid_from: datetime, valid_until: datetime) -> Ruling:
         """Make the ruling that answers it, for all of its items."""
-        return Ruling(self.finding, self.site, outcome, by, reason, valid_from, valid_until, self.party)
+        return Ruling(self.finding, self.site, outcome, by, reason, valid_from, valid_until, self.party, rule=self.rule)
 
     def to_dict(self, now: datetime) -> dict[str, Any]:
         """Give the cause as JSON values."""
@@ -126,7 +126,7 @@ def causes(
         for reason in pending(line, waits_for):
             when = _time(line)
             key = _key(line, reason)
-            if any(ruling.answers(key[0], url, key[3], at or when) for ruling in rulings):
+            if any(ruling.answers(key[0], url, key[3], at or when, key[1]) for ruling in rulings):
                 continue
             if key not in found and len(found) >= MAX_CAUSES:
                 key = (key[0], "", OTHER, "")
@@ -198,8 +198,8 @@ def _answer(
     """Give what the rulings come to for one reason: deny before allow, and only for what waits for a person."""
     if reason.get("outcome") != Outcome.PENDING.value or reason.get("waits_for") != "person":
         return None
-    finding, _, _, party = _key(line, reason)
-    answers = {ruling.outcome for ruling in rulings if ruling.answers(finding, url, party, at)}
+    finding, rule, _, party = _key(line, reason)
+    answers = {ruling.outcome for ruling in rulings if ruling.answers(finding, url, party, at, rule)}
     if Outcome.DENY in answers:
         return Outcome.DENY
     return Outcome.ALLOW if answers else None
@@ -250,6 +250,7 @@ def read_rulings_csv(path: str | os.PathLike[str], now: datetime) -> Iterator[Ru
 
 def _ruling(cells: Mapping[str, str], line: int, now: datetime) -> Ruling | Rejected:
     values: dict[str, Any] = {name: cells[name] for name in ("finding", "party", "by", "reason", "valid_until")}
+    values["rule"] = cells.get("rule", "")
     values |= {"outcome": cells["outcome"].lower(), "valid_from": now.isoformat()}
     values["scope"] = cells.get("scope") or cells["site"]
     try:

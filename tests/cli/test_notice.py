@@ -119,7 +119,7 @@ def test_the_queue_is_answered_in_bulk(run: Callable[..., tuple[int, str, str]],
     directory = audit(tmp_path / "audit", urls)
     answers, seeds = tmp_path / "causes.csv", tmp_path / "seeds.txt"
     out = run("pending", directory, "--csv", str(answers), "--owner", "one.example=A. Example")[1]
-    assert "60 items wait for 2 causes" in out
+    assert "2 causes to answer, for which items wait 60 times" in out
     assert "for A. Example" in out
     rows = list(csv.DictReader(answers.read_text("utf-8-sig").splitlines()))
     answer = {"outcome": "allow", "by": "A. Example", "reason": "asked them", "valid_until": "2099-01-01"}
@@ -131,7 +131,7 @@ def test_the_queue_is_answered_in_bulk(run: Callable[..., tuple[int, str, str]],
     status, out, _ = run("pending", directory, "--rulings", str(answers), "--seeds", str(seeds))
     assert status == 0
     assert "1 rulings recorded, 0 rows rejected" in out
-    assert "30 items wait for 1 causes" in out
+    assert "1 causes to answer, for which items wait 30 times" in out
     assert seeds.read_text().splitlines() == urls[:30]
     (ruling,) = json.loads(run("register", "ruling", "list", "--json")[1])
     assert ruling["recorded_by"] == "A. Example"
@@ -142,7 +142,7 @@ def test_what_nobody_answers_is_denied(run: Callable[..., tuple[int, str, str]],
     directory = audit(tmp_path / "audit", ["https://one.example/1"], days_ago=91)
     assert "OVERDUE: counts as denied" in run("pending", directory)[1]
     assert "OVERDUE" not in run("pending", directory, "--days", "92")[1]
-    assert "0 items wait for 0 causes" in run("pending", directory, "--expire", "A. Example")[1]
+    assert "0 causes to answer" in run("pending", directory, "--expire", "A. Example")[1]
     (ruling,) = json.loads(run("register", "ruling", "list", "--json")[1])
     assert (ruling["value"]["outcome"], ruling["value"]["reason"]) == ("deny", "unanswered for 90 days")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,7 +58,7 @@ def test_import_says_what_can_match(run: Callable[..., tuple[int, str, str]], do
     """Rows by kind; the same file again changes nothing."""
     status, out, _ = run("import", document)
     assert status == 0
-    assert "Work: 1, of which 1 can match" in out
+    assert "works: 1, of which 1 can match" in out
     assert "rejected lines: 0" in out
     assert "imported already, nothing changed" in run("import", document)[1]
     shown = json.loads(run("import", document, "--json")[1])
@@ -78,7 +81,7 @@ def test_status_names_imports_and_facts(run: Callable[..., tuple[int, str, str]]
     run("correction", "add", "subject=w1", "evidence=another song", "start=2026-11-01", "--by", "A. Example")
     _, out, _ = run("status")
     assert "socia.yaml: documents, as of 2026-11-01" in out
-    assert "correction: 1" in out
+    assert "recorded beside them:\n    correction: 1" in out
     shown = json.loads(run("status", "--json")[1])
     assert shown["facts"] == {"correction": 1}
     assert shown["imports"][0]["as_of"] == "2026-11-01"
@@ -164,6 +167,36 @@ def test_facts_are_listed_and_ended(run: Callable[..., tuple[int, str, str]], ki
     assert (first["recorded_by"], second["recorded_by"]) == ("A. Example", "B. Example")
 
 
+def test_what_was_imported_is_listed_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """A list that left it out would look as if there were none."""
+    path = tmp_path / "licences.yaml"
+    path.write_text(
+        "licences:\n  - {party: p, works: [w1], usages: [train-ai], valid_from: 2026-01-01, valid_until: 2099-01-01, "
+        "evidence: e, recorded_by: A. Example}\n"
+    )
+    run("import", str(path))
+    out = run("licence", "list")[1]
+    assert "imported: party=p; usages=train-ai" in out
+    assert "0 recorded in" in out
+    (shown,) = json.loads(run("licence", "list", "--json")[1])
+    assert (shown["imported"], shown["value"]["works"]) == (True, ["w1"])
+
+
+def test_explain_says_that_nothing_is_reserved(
+    run: Callable[..., tuple[int, str, str]], document: str, tmp_path: Path
+) -> None:
+    """A work that is known and free is not one that nobody knows."""
+    run("import", document)
+    member = tmp_path / "parties.yaml"
+    member.write_text("parties:\n  - {id: bob, kind: natural, names: [Bob Unbound]}\n")
+    run("import", str(member))
+    item = tmp_path / "item.json"
+    item.write_text('{"title": "Another", "writers": ["Bob Unbound"]}')
+    assert "no rule: nothing that is reserved concerns it" in run("explain", str(item))[1]
+    item.write_text('{"title": "Another"}')
+    assert "no rule: the register knows nothing of it" in run("explain", str(item))[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -203,3 +236,14 @@ def test_ending_the_wrong_kind_is_refused(run: Callable[..., tuple[int, str, str
     run("correction", "add", *values, "--by", "A")
     status, _, err = run("dispute", "end", "1", "--by", "A", "--reason", "b")
     assert (status, "fact 1 is a correction, no dispute" in err) == (2, True)
+
+
+def test_a_reader_who_has_had_enough_is_no_mistake(tmp_path: Path) -> None:
+    """As in `optout register status | head`: no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = "import sys; from optout_middleware.cli import main; sys.exit(main(['signals']))"
+    done = subprocess.run([sys.executable, "-c", command], stdout=writing, stderr=subprocess.PIPE, check=False,
+                          cwd=tmp_path)  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

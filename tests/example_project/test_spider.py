@@ -94,7 +94,7 @@ def test_small_web_goes_through_its_proxy_whatever_the_environment_says(tmp_path
     assert run.returncode == 0, run.stderr
     found = items(tmp_path)
     urls = [item["url"] for item in found]
-    assert len(urls) == len(set(urls)) == 194 - 5  # all pages but those that robots.txt closes to ExampleCorpusBot
+    assert len(urls) == len(set(urls)) == 207 - 5  # all pages but those that robots.txt closes to ExampleCorpusBot
     room = next(item for item in found if item["url"] == "http://tidewater-gallery.example/rooms/the-attic.html")
     assert len(room["images"]) == 2  # type: ignore[arg-type]
     assert all(asked.user_agent.startswith("ExampleCorpusBot/") for asked in web.asked[-50:])

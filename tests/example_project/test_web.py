@@ -21,6 +21,8 @@ import requests
 from web.server import SmallWeb
 from web.sites import FRONT_DOOR, SITES, find
 
+from optout_middleware.register import structured_data
+
 from .conftest import EXAMPLE
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ def test_every_page_is_served(client: requests.Session, site: Site) -> None:
         assert f"<h1>{page.title}</h1>".replace("'", "&#x27;") in response.text
         for name, value in page.meta:
             assert f'<meta name="{name}" content="{value}">' in response.text
+        assert (page.data == "") is (page.item is None)
+        if page.data:
+            (stated,) = structured_data.documents(response.content)
+            assert stated == json.loads(page.data)
 
 
 def test_every_link_resolves_and_leads_to_every_listed_page(client: requests.Session) -> None:
@@ -112,6 +118,8 @@ SAID = {
     "sarn-archive.example": (200, "User-agent: ExampleCorpusBot\nDisallow: /private/", 404),
     "bench-essays.example": (404, "", 200),
     "corridor-review.example": (200, "User-agent: Google-Extended\nDisallow: /essays/", 404),
+    "quaver-sheets.example": (404, "", 404),
+    "ballad-post.example": (404, "", 404),
 }
 
 

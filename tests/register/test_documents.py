@@ -77,7 +77,7 @@ EXAMPLES: dict[str, Any] = {
     "correction": Correction("w1", "a.example", "R. Reader", "another song", date(2026, 1, 1), date(2027, 1, 1)),
     "ruling": Ruling(
         "natural-language", "a.example", Outcome.DENY, "R. Reader", "terms read",
-        datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), "p1", "r1",
+        datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), "p1", "r1", "M3",
     ),
     "url": UrlEntry("a.example", "socia", "w1", AssetClass.LYRICS, reserved=True),
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.importers.letters import Letter, read_letter
 from optout_middleware.register.matching import Matcher
-from optout_middleware.register.model import Asset, AssetClass, Credits, Identifier, UseContext
+from optout_middleware.register.model import Asset, AssetClass, Credits, Identifier, Party, UseContext, Work
 from optout_middleware.register.notices import Notices, preview
 from optout_middleware.register.rules import judge
 from optout_middleware.register.store import RegisterStore
@@ -277,3 +277,42 @@ def test_what_a_notice_names_is_matched_and_restricted(
     (facts,) = Matcher(log.store, now=lambda: NOW).facts([Asset(url or "https://any.example/", credited)])
     declared = {item.id: item for item in (*facts.declarations, *log.current(NOW).declarations)}
     assert judge(replace(facts, declarations=tuple(declared.values())), CONTEXT).outcome is outcome
+
+
+def outcome_of(store: RegisterStore, name: str) -> Outcome:
+    """Tell what a text by somebody comes to, whose class nobody told."""
+    (facts,) = Matcher(store).facts([Asset("https://texts.example/1", Credits(titles=("A Text",), writers=(name,)))])
+    return judge(facts, UseContext("Example Corp", Usage.TRAIN_AI, TODAY)).outcome
+
+
+@pytest.mark.parametrize("sender", ["Dulcie Marrowby", "DULCIE MARROWBY", "Her Agent Example"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_letter_about_a_person_restricts_whoever_sent_it(
+    store: RegisterStore, notices: Notices, tmp_path: Path, sender: str, known: bool
+) -> None:
+    """The person who writes may be the one who is named, and may be in the register already."""
+    if known:
+        with store.importing("list", "9" * 64, TODAY, "csv") as batch:
+            batch.add(Party("dulcie", "natural", ("Dulcie Marrowby",)))
+    assert outcome_of(store, "Dulcie Marrowby") is Outcome.ALLOW
+    added = notices.add(letter(tmp_path, "keep off"), sender, TODAY, by="Me", parties=["Dulcie Marrowby"])
+    assert (added.notice.parties[0].id == "dulcie") is known
+    assert outcome_of(store, "Dulcie Marrowby") is Outcome.PENDING
+
+
+def test_a_second_letter_about_a_person_frees_nobody(store: RegisterStore, notices: Notices, tmp_path: Path) -> None:
+    """Two namesakes in two letters are both restricted: each name is middle, though several have it."""
+    for number in range(2):
+        document = letter(tmp_path, f"keep off, {number}")
+        notices.add(document, f"Agent {number}", TODAY, by="Me", parties=["Dulcie Marrowby"])
+    assert outcome_of(store, "Dulcie Marrowby") is Outcome.PENDING
+
+
+def test_ids_of_the_register_are_known(store: RegisterStore, notices: Notices, tmp_path: Path) -> None:
+    """A party or work may be named by its id, whatever form that has."""
+    with store.importing("list", "9" * 64, TODAY, "csv") as batch:
+        batch.add(Party("dulcie", "natural", ("Dulcie Marrowby",)))
+        batch.add(Work("w1", "literary", ("A Text",)))
+    added = notices.add(letter(tmp_path, "keep off"), "Agent", TODAY, by="Me", parties=["dulcie"], works=["w1"])
+    assert [party.id for party in added.notice.parties] == ["dulcie"]
+    assert [work.id for work in added.notice.works] == ["w1"]

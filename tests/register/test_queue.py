@@ -127,7 +127,9 @@ def test_answers_in_bulk(tmp_path: Path) -> None:
     assert list(read_rulings_csv(path, START)) == []
     answer(path, outcome="ALLOW", by="R. Reader", reason="read", valid_until="2027-11-24")
     found = {item.finding: item for item in read_rulings_csv(path, START) if isinstance(item, Ruling)}
-    assert found["natural-language"] == replace(ruling(), valid_until=datetime(2027, 11, 24, tzinfo=timezone.utc))
+    assert found["natural-language"] == replace(
+        ruling(), valid_until=datetime(2027, 11, 24, tzinfo=timezone.utc), rule="R-NL"
+    )
     assert (found["register-middle"].scope, found["register-middle"].party) == ("", "cisac:058")
 
 
@@ -141,6 +143,7 @@ def test_answers_in_bulk(tmp_path: Path) -> None:
         ({"valid_until": "2020-01-01"}, "it ends before it begins"),
         ({"scope": "nonsense"}, "scope: 'nonsense' is no domain"),
         ({"finding": "refusal"}, "is answered by no ruling"),
+        ({"finding": "register-class"}, "is answered by no person: it waits for a register"),
     ],
 )
 def test_an_answer_with_a_mistake_is_rejected(tmp_path: Path, cells: dict[str, str], reason: str) -> None:
@@ -190,7 +193,7 @@ def test_unanswered_causes_turn_to_deny() -> None:
     assert (only.finding, only.scope, only.outcome, only.reason) == (
         "natural-language", "a.example", Outcome.DENY, "unanswered for 90 days",
     )  # fmt: skip
-    assert only.answers("natural-language", "https://a.example/9", "", START + timedelta(days=4000))
+    assert only.answers("natural-language", "https://a.example/9", "", START + timedelta(days=4000), "R-NL")
     assert len(overdue(found, now=START + timedelta(days=2), days=1)) == 2
 
 

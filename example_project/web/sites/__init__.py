@@ -13,7 +13,8 @@ from web.model import File, Page, Site
 from web.render import list_html, page_html
 from web.sites.file_sites import BARE, LIFTED, NEWS
 from web.sites.moved_sites import FLAKY, NEW_ATLAS, OLD_ATLAS, OPEN_ATLAS, SLOW
-from web.sites.open_sites import BLOG, GALLERY, LYRICS
+from web.sites.music_sites import LYRICS, MAGAZINE, SHEETS
+from web.sites.open_sites import BLOG, GALLERY
 from web.sites.page_sites import GAZETTE, MUSEUM
 from web.sites.robots_sites import ARCHIVE, KITCHEN, REVIEW, SHOP
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _LISTED = (
     BLOG, NEWS, LYRICS, SHOP, KITCHEN, MUSEUM, GAZETTE, FLAKY, BARE, OLD_ATLAS, NEW_ATLAS, OPEN_ATLAS, SLOW,
-    GALLERY, ARCHIVE, LIFTED, REVIEW,
+    GALLERY, ARCHIVE, LIFTED, REVIEW, SHEETS, MAGAZINE,
 )  # fmt: skip
 
 DIRECTORY = Site(

@@ -1,4 +1,4 @@
-"""Sites whose pages reserve nothing: a blog, a lyrics site, and a gallery with pictures that do.
+"""Sites whose pages reserve nothing: a blog, and a gallery with pictures that do.
 
 Rule of this file: a table of facts, then the site. What a page or picture should come to stands beside it.
 """
@@ -66,58 +66,6 @@ BLOG = Site(
             for row in rows("place sight food weather", _WALKS)
         ),
     ),
-)
-
-# --- Lyrics: the site says nothing; who wrote a song says who may have reserved it elsewhere ----------------
-
-_SONGS = """
-Lamp Above the Weir     | Odalys Brakke  | Tam Wirrel     | weir      | a lamp   | the herons
-Nine Pennies to Vell    | Odalys Brakke  | Tam Wirrel     | turnpike  | a coin   | the carters
-The Miller's Other Hand | Jory Penhalver | Jory Penhalver | mill race | a ring   | the swifts
-Salt on the Stair       | Mirela Quent   | Iwo Starling   | harbour   | a rope   | the gulls
-Don't Wind the Clock    | Mirela Quent   | Iwo Starling   | square    | a key    | the pigeons
-Halfway Is a Village    | Jory Penhalver | Tam Wirrel     | crossroad | a boot   | the crows
-Blue Door, Green Door   | Sefa Lindqvell | Sefa Lindqvell | alley     | a latch  | the sparrows
-Rain Lends Nothing      | Odalys Brakke  | Iwo Starling   | rooftop   | a bucket | the starlings
-Ferryman, Count Again   | Mirela Quent   | Tam Wirrel     | landing   | a bell   | the coots
-Left Glove Waltz        | Sefa Lindqvell | Iwo Starling   | ballroom  | a glove  | the moths
-Winter Has Our Address  | Jory Penhalver | Sefa Lindqvell | hillside  | a letter | the owls
-Small Hours, Large Moon | Odalys Brakke  | Sefa Lindqvell | meadow    | a kettle | the crickets
-The Hay Remembers       | Mirela Quent   | Jory Penhalver | hayloft   | a fork   | the wagtails
-"""
-_FIRST = (
-    """Down by the {where} I lost {thing}, / and who should find it but the spring; /
-    {birds} went over, two by two, / and one of them looked much like you.""",
-    """You left me {thing} and the key to the {where}, / you left me the table, you left me the chair; /
-    {birds} have it now, let them sit where they please, / I am learning to whistle in threes.""",
-    """O {where}, O {where}, what did you do / with {thing} that I carried for two? /
-    I asked of {birds}, and {birds} only said: / the water was cold and the evening was red.""",
-)
-_CHORUS = (
-    "And it's turn about, burn about, hand me the light, / there's room at the {where} for one more tonight.",
-    "So sing it slow, {birds} know, / the song is the only thing willing to go.",
-)
-
-LYRICS = Site(
-    host="hollow-lyrics.example",
-    name="Hollow Lyrics",
-    says="nothing (its songs may be reserved elsewhere)",
-    pages=(
-        Page(
-            path="/",
-            title="Songs of the hollow",
-            text=("Words to songs as they are sung between the two weirs.",),
-        ),
-        *(
-            Page(
-                path=f"/songs/{slug(row['title'])}.html",
-                title=row["title"],
-                text=(*tell(row, _FIRST, _CHORUS), f"Words: {row['words']}. Music: {row['music']}."),
-            )
-            for row in rows("title words music where thing birds", _SONGS)
-        ),
-    ),
-    files=(robots("User-agent: *", "Disallow: /search"),),
 )
 
 # --- A gallery: the pages are free, some image files say otherwise by their own headers ---------------------

@@ -32,7 +32,7 @@ from optout_middleware.register.model import (
     Work,
 )
 from optout_middleware.register.records import UrlEntry
-from optout_middleware.terms import Licence, OptOutError, Outcome, Ruling, Usage
+from optout_middleware.terms import Licence, OptOutError, Outcome, Ruling, Usage, WaitsFor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,6 +84,8 @@ def _check_ruling(ruling: Ruling) -> str:
         return f"finding {ruling.finding!r} is none of {', '.join(FINDINGS)}"
     if not row.overridable:
         return f"finding {ruling.finding!r} is answered by no ruling: {row.meaning}"
+    if row.waits_for is not None and row.waits_for is not WaitsFor.PERSON:
+        return f"finding {ruling.finding!r} is answered by no person: it waits for a {row.waits_for}"
     return "" if ruling.valid_from < ruling.valid_until else "it ends before it begins"
 
 
@@ -224,7 +226,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         {
             "finding": f.text, "scope": f.maybe_scope, "party": f.maybe_text,
             "outcome": lambda value: Outcome(f.one_of("allow", "deny")(value)), "by": f.text, "reason": f.text,
-            **_PERIOD, "id": f.maybe_text,
+            **_PERIOD, "id": f.maybe_text, "rule": f.maybe_text,
         },
         ("finding", "outcome", "by", "reason", "valid_from", "valid_until"),
         _check_ruling,
