@@ -11,7 +11,21 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from optout_middleware.cli import check, explain, notice, pending, prove, redact, register, replay, signals, verify
+from optout_middleware.cli import (
+    check,
+    explain,
+    export,
+    notice,
+    pending,
+    prove,
+    redact,
+    register,
+    replay,
+    report,
+    signals,
+    training_summary,
+    verify,
+)
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -37,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     redact.add_to(commands)
     replay.add_to(commands)
     explain.add_to(commands)
+    report.add_to(commands)
+    training_summary.add_to(commands)
+    export.add_to(commands)
     return top
 
 

@@ -14,7 +14,7 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optout_middleware.cli import facts
+from optout_middleware.cli import ask, facts
 from optout_middleware.cli.facts import DEFAULT, pair, part_of
 from optout_middleware.policy import Policy
 from optout_middleware.register import credits as credits_of
@@ -72,6 +72,7 @@ def add_to(commands: Any) -> None:
     part.add_argument("--profile", default="precautionary", choices=["precautionary", "literal"])
     part.add_argument("--model", default="", help="the model it is for, as licences name it")
     part.add_argument("--on", type=_day, metavar="DAY", help="the day of the act (default: today)")
+    ask.add_to(parts)
     for kind in facts.RECORDED:
         facts.add_to(parts, kind)
 

@@ -99,7 +99,7 @@ class Record:
             writer=WRITER,
             operator=settings.operator,
             policy=settings.policy,
-            settings=settings.to_dict(),
+            settings={**settings.to_dict(), "USER_AGENT": str(crawler.settings.get("USER_AGENT") or "")},
             now=now,
             key=settings.audit_key,
             durability=settings.audit_durability,

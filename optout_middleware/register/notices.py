@@ -234,7 +234,7 @@ def preview(named: Notice | Letter, lines: Iterable[Mapping[str, Any]]) -> Previ
         named: the notice or letter.
         lines: audit lines, as read from their JSON.
     """
-    parties, works = _Parties(named.parties), _Works(named)
+    parties, works = PartyHits(named.parties), WorkHits(named)
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("domains", "urls", "works", "parties")}
     looked_at = hit = 0
     for line in lines:
@@ -255,7 +255,7 @@ def preview(named: Notice | Letter, lines: Iterable[Mapping[str, Any]]) -> Previ
     return Preview(looked_at, hit, **shown)
 
 
-class _Parties:
+class PartyHits:
     """Parties by their names and identifiers, as credits write them."""
 
     def __init__(self, parties: Iterable[Party]) -> None:
@@ -267,13 +267,14 @@ class _Parties:
                 self._by[number.scheme, number.value] = party.id
 
     def found(self, credited: Credits) -> set[str]:
+        """Give the ids of the parties that credits name."""
         keys: set[object] = {(number.scheme, number.value) for number in credited.party_identifiers}
         names = (credited.writers, credited.performers, credited.publishers, credited.labels, credited.holders)
         keys |= {normalise.name(name) for some in names for name in some}
         return {self._by[key] for key in keys if key in self._by}
 
 
-class _Works:
+class WorkHits:
     """Works by their identifiers, and by title where no writer is known, or one of them is credited."""
 
     def __init__(self, named: Notice | Letter) -> None:
@@ -290,6 +291,7 @@ class _Works:
                 self._by_number.setdefault((number.scheme, number.value), set()).add(work.id)
 
     def found(self, credited: Credits) -> set[str]:
+        """Give the ids of the works that credits name."""
         hit = {
             work for number in credited.identifiers for work in self._by_number.get((number.scheme, number.value), ())
         }

@@ -223,7 +223,7 @@ async def test_full_disk(site: Site, tmp_path: Path) -> None:
 
     for number in range(60):
         site.says(f"/{number}")
-    file = spider_file(tmp_path, CONCURRENT_REQUESTS=1, OPTOUT_STORE="")
+    file = spider_file(tmp_path, CONCURRENT_REQUESTS=1, OPTOUT_STORE="", OPTOUT_ARCHIVE="")
     process = await start_scrapy(
         "runspider", file, "-a", f"site={site.url()[:-1]}", "-a", "pages=60", cwd=tmp_path, before=small_files
     )
