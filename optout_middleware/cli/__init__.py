@@ -7,6 +7,7 @@ user's mistake is one line on standard error and exit status 2.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -61,9 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit status."""
     chosen = parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        status = int(chosen.run(chosen))
+        sys.stdout.flush()
     except OptOutError as error:
         print(f"optout: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells tell it
+    except BrokenPipeError:  # whoever reads has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141  # 128 + SIGPIPE
+    return status
