@@ -70,15 +70,17 @@ def _robots() -> Iterator[_Attack]:
         "all training tokens, many rules", "".join(f"User-agent: {t}\n" for t in _TOKENS) + _GROUP, "Allow: /b{n}*\n"
     )
     yield attack("Content-Usage, many paths", _GROUP, "Content-Usage: /a{n} train-ai=n\n")
-    yield attack("Content-Usage, equal paths that say nothing", _GROUP, "Content-Usage: /a x{n}=y\n")
-    yield attack("Content-Usage, equal paths, malformed refusals", _GROUP, "Content-Usage: /a Train-AI=n{n}\n")
+    yield attack("Content-Usage, equal paths that say nothing", _GROUP, f"Content-Usage: /a x{{n}}{_SALT}=y\n")
+    yield attack(
+        "Content-Usage, equal paths, malformed refusals", _GROUP, f"Content-Usage: /a Train-AI=n{{n}}{_SALT}\n"
+    )
     yield attack("Content-Usage outside any group", "", "Content-Usage: /a train-ai=n\n", _GROUP)
     yield attack("Content-Usage, one long value", f"{_GROUP}Content-Usage: k{_SALT}=n,", "k{n}=n,", "train-ai=n")
     yield attack("Content-Usage, a run of spaces", f"{_GROUP}Content-Usage: /a", " ", "train-ai=n")
     yield attack(
         "Content-Usage in groups between others", _GROUP, "User-agent: b{n}\nContent-Usage: a=n\nUser-agent: *\n"
     )
-    yield attack("Content-Signal, many", _GROUP, "Content-Signal: ai-train=yes, x{n}=no\n")
+    yield attack("Content-Signal, many", _GROUP, f"Content-Signal: ai-train=yes, x{{n}}{_SALT}=no\n")
     yield attack(
         "Content-Signal in groups of others", _GROUP, "User-agent: b{n}\nContent-Signal: ai-train=no\nAllow: /\n"
     )

@@ -15,7 +15,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 
 from optout_middleware.crawl.extension import Judged, OptOut
-from optout_middleware.crawl.hops import spoken_hops
+from optout_middleware.crawl.hops import META, spoken_hops
 from optout_middleware.crawl.items import AUDIT_FAILED, REGISTER_FAILED
 from optout_middleware.crawl.judge import excluded, not_looked_at, without_site
 from optout_middleware.crawl.record import now
@@ -225,12 +225,12 @@ def _bypasses_the_spider(request: Request) -> bool:
 
 def _evidence(request: Request, response: Response) -> Evidence:
     """Give a response as evidence, with the redirects that led to it; from Scrapy's HTTP cache, as old as that says."""
-    earlier = request.meta.get("redirect_urls", ())
-    chain = tuple(dict.fromkeys((*earlier, request.url, response.url)))
-    spoken = {hop.url: hop for hop in spoken_hops(request.meta)}
+    meta = request.meta
+    spoken = {hop.url: hop for hop in spoken_hops(meta)} if META in meta else {}
+    chain = tuple(dict.fromkeys((*meta.get("redirect_urls", ()), request.url, response.url)))
     flags, at = response.flags, now()
     cached = "cached" in flags
-    if cached and isinstance(stored := request.meta.get("cache_timestamp"), (int, float)):
+    if cached and isinstance(stored := meta.get("cache_timestamp"), (int, float)):
         at = min(at, datetime.fromtimestamp(stored, tz=timezone.utc))
     return Evidence(
         chain[0],

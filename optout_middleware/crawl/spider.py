@@ -18,13 +18,14 @@ from optout_middleware.crawl.items import acted_on
 from optout_middleware.terms import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from typing_extensions import Self
 
     from optout_middleware.crawl.extension import Judged
+    from optout_middleware.crawl.rights import Page
 
 logger = logging.getLogger(__name__)
 
@@ -49,34 +50,38 @@ class OptOutSpiderMiddleware:
 
     async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Act on each item by the decision about the response that it came from."""
-        request = response.request
-        judged = self._optout.decisions.get(request) if request is not None else None
-        async for found in self._passed(result, judged, response):
-            yield found
+        optout, request = self._optout, response.request
+        judged = optout.decisions.get(request) if request is not None else None
+        page = cache(partial(optout.rights.page, response)) if optout.rights is not None else None
+        carries = judged is not None and judged.decision.outcome is not _ALLOW
+        async for one in result:
+            if one is None or isinstance(one, Request):
+                if carries and one is not None and one.cb_kwargs:
+                    optout.say_once(_CARRIED)
+                yield one
+            elif (item := await self._passed(one, judged, response, page)) is not None:
+                yield item
 
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Act on items that come without any page."""
-        async for found in self._passed(start, None, None):
-            yield found
+        async for one in start:
+            if one is None or isinstance(one, Request):
+                yield one
+            elif (item := await self._passed(one, None, None, None)) is not None:
+                yield item
 
     async def _passed(
-        self, found: AsyncIterator[Any], judged: Judged | None, response: Response | None
-    ) -> AsyncIterator[Any]:
+        self, one: Any, judged: Judged | None, response: Response | None, page: Callable[[], Page] | None
+    ) -> Any:
+        """Act on an item; None = it is dropped."""
         optout = self._optout
-        page = cache(partial(optout.rights.page, response)) if optout.rights is not None and response else None
-        async for one in found:
-            if one is None or isinstance(one, Request):
-                if judged is not None and one is not None and one.cb_kwargs and judged.decision.outcome is not _ALLOW:
-                    optout.say_once(_CARRIED)
-                yield one
-                continue
-            try:
-                item = acted_on(optout, one, judged, url=response.url if response is not None else "", page=page)
-            except DropItem as dropped:
-                await self._dropped(one, response, dropped)
-                continue
-            optout.hand_over(item)
-            yield item
+        try:
+            item = acted_on(optout, one, judged, url=response.url if response is not None else "", page=page)
+        except DropItem as dropped:
+            await self._dropped(one, response, dropped)
+            return None
+        optout.hand_over(item)
+        return item
 
     async def _dropped(self, item: Any, response: Response | None, dropped: DropItem) -> None:
         """Tell of a dropped item as Scrapy's scraper does, so that its stats count it."""

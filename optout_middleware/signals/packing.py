@@ -8,11 +8,12 @@ from __future__ import annotations
 import zlib
 
 _WORTH_PACKING = 160  # octets; shorter texts hardly shrink
+_LEVEL = 1  # three times as fast as the default of zlib, a tenth larger
 
 
 def packed(kept: bytes) -> bytes:
     """Compress what is kept where that makes it smaller; a first octet tells which."""
-    smaller = b"z" + zlib.compress(kept, 6) if len(kept) > _WORTH_PACKING else b""
+    smaller = b"z" + zlib.compress(kept, _LEVEL) if len(kept) > _WORTH_PACKING else b""
     if smaller and len(smaller) < len(kept):
         return smaller
     return b"-" + kept if kept else b""

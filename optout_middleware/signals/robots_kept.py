@@ -1,7 +1,8 @@
 """What a crawl keeps of a robots.txt file: the lines that can answer for one product token.
 
 Rule of this file: a file is read once per policy. `keep` condenses it (compact, one per host in memory), `selection`
-makes what was kept ready to decide.
+makes what was kept ready to decide. A kept line is as in the file; where it does not follow the one before, a space,
+the letter of its kind and its number stand before it.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from optout_middleware.signals import natural_language
 from optout_middleware.signals.packing import packed, unpacked
 from optout_middleware.signals.paths import PathRules, pattern
 from optout_middleware.signals.robots_txt import (
-    END_OF_LINE,
     RULES,
     FetchRules,
     Line,
     decoded,
+    lines_of,
     of_token,
     parse,
-    record,
+    records,
     rules_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from optout_middleware.signals.robots_txt import RobotsTxt
 
 _WHITE = re.compile(r"[ \t]+")
+_PLAIN = RULES | {"user-agent"}  # most files have no other records
 
 # The kinds of kept lines, each under the letter it is kept with.
 RULE = "r"  # Allow or Disallow of our group
@@ -106,61 +108,96 @@ def keep(body: bytes, product_token: str, others: frozenset[str] = frozenset(), 
         comments: whether sentences in comments that reserve are kept too.
     """
     robots = parse(body)
-    rows = [*_kept_of_ours(robots, product_token), *_kept_of_others(robots, others)]
+    kept: list[tuple[str, Iterable[Line]]] = [
+        *_kept_of_ours(robots, product_token),
+        *_kept_of_others(robots, others),
+    ]
     if comments and b"#" in body:
-        rows += _kept_of_comments(decoded(body)[0])
-    text = "\n".join(f"{kind}{line.number} {line.text}" for kind, line in rows)
-    return packed(text.encode("utf-8", "surrogateescape"))
+        kept.append((NATURAL, _sentences(decoded(body)[0])))
+    rows = [row for kind, lines in kept for row in _rows(kind, lines)]
+    return packed("\n".join(rows).encode("utf-8", "surrogateescape"))
 
 
-def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, Line]]:
-    """Give what answers for our token, each line with its kind."""
+def _rows(kind: str, lines: Iterable[Line]) -> Iterator[str]:
+    """Write lines of a kind; no text of a line starts with a space, so that a head is known by it."""
+    following = -1
+    for number, _, _, text in lines:
+        yield text if number == following else f" {kind}{number} {text}"
+        following = number + 1
+
+
+def _kept_of_ours(robots: RobotsTxt, product_token: str) -> Iterator[tuple[str, Sequence[Line]]]:
+    """Give what answers for our token: each kind with its lines."""
     ours = of_token(robots.groups, product_token)
-    usage = [line for line in of_token(robots.usage_groups, product_token) if line.field == "content-usage"]
-    signal = [line for line in ours if line.field == "content-signal"]
-    names_us = any(product_token.lower() in group.agents for group in robots.groups)
-    yield from ((RULE, line) for line in ours if line.field in RULES)
-    yield from ((USAGE, line) for line in usage)
-    yield from ((SIGNAL, line) for line in signal)
-    if not signal:
-        if names_us:
-            star = [line for group in robots.groups if "*" in group.agents for line in group.lines]
-            yield from ((SIGNAL_STAR, line) for line in star if line.field == "content-signal")
-        named = [line for group in robots.groups if "*" not in group.agents for line in group.lines]
-        yield from ((SIGNAL_NAMED, line) for line in named if line.field == "content-signal")
-    misspelt = {"misspelt-usage": USAGE_STRAY, "misspelt-signal": SIGNAL_STRAY}
-    yield from ((misspelt[line.field], line) for line in (*robots.preamble, *ours) if line.field in misspelt)
-    stray = {"content-usage": USAGE_STRAY, "content-signal": SIGNAL_STRAY}
-    yield from ((stray[line.field], line) for line in robots.preamble if line.field in stray)
-    licences = [line for line in ours if line.field == "license"]
-    outside = dict.fromkeys((*robots.preamble, *robots.apart))
-    yield from ((LICENCE, line) for line in licences or outside if line.field == "license")
-    yield from ((AI_TRAINING, line) for line in ours if line.field == "disallowaitraining")
-    if names_us:
-        yield NAMED, Line(0, "", "", "")
-    if usage != [line for line in ours if line.field == "content-usage"]:
+    if robots.fields <= _PLAIN:
+        yield RULE, ours
+    else:
+        yield RULE, [line for line in ours if line.field in RULES]
+        yield from _kept_beside_rules(robots, product_token, ours)
+    token = product_token.lower()
+    if any(token in group.agents for group in robots.groups):
+        yield NAMED, [_written("")]
+    yield from ((NOTE, [_written(note)]) for note in robots.notes)
+
+
+def _written(text: str) -> Line:
+    """Make a line of ours, which stands nowhere in the file."""
+    return Line(0, "", "", text)
+
+
+def _kept_beside_rules(
+    robots: RobotsTxt, product_token: str, ours: Sequence[Line]
+) -> Iterator[tuple[str, Sequence[Line]]]:
+    """Give the records of other fields that answer for our token."""
+    groups = robots.groups
+    usage = _of_field("content-usage", of_token(robots.usage_groups, product_token))
+    signal = _of_field("content-signal", ours)
+    yield USAGE, usage
+    yield SIGNAL, signal
+    if not signal and "content-signal" in robots.fields:
+        if any(product_token.lower() in group.agents for group in groups):
+            star = [line for group in groups if "*" in group.agents for line in group.lines]
+            yield SIGNAL_STAR, _of_field("content-signal", star)
+        named = [line for group in groups if "*" not in group.agents for line in group.lines]
+        yield SIGNAL_NAMED, _of_field("content-signal", named)
+    for misspelt, stray, kind in (
+        ("misspelt-usage", "content-usage", USAGE_STRAY),
+        ("misspelt-signal", "content-signal", SIGNAL_STRAY),
+    ):
+        yield kind, _of_field(misspelt, (*robots.preamble, *ours)) + _of_field(stray, robots.preamble)
+    yield LICENCE, _of_field("license", ours) or _of_field("license", dict.fromkeys((*robots.preamble, *robots.apart)))
+    yield AI_TRAINING, _of_field("disallowaitraining", ours)
+    if usage != _of_field("content-usage", ours):
         note = "Content-Usage stands in another group by attach-05 section 3.2 than by RFC 9309 section 2.2.4"
-        yield NOTE, Line(0, "", "", note)
-    yield from ((NOTE, Line(0, "", "", note)) for note in robots.notes)
+        yield NOTE, [_written(note)]
 
 
-def _kept_of_others(robots: RobotsTxt, others: frozenset[str]) -> Iterator[tuple[str, Line]]:
+def _of_field(field: str, lines: Iterable[Line]) -> list[Line]:
+    return [line for line in lines if line.field == field]
+
+
+def _kept_of_others(robots: RobotsTxt, others: frozenset[str]) -> Iterator[tuple[str, Sequence[Line]]]:
     """Give Allow and Disallow of groups that name others, once for all names that share the same lines."""
-    by_lines: dict[tuple[Line, ...], list[str]] = {}
-    for name in sorted(others.intersection(*[set().union(*(group.agents for group in robots.groups))])):
-        lines = tuple(
-            line for group in robots.groups if name in group.agents for line in group.lines if line.field in RULES
-        )
-        by_lines.setdefault(lines, []).append(name)
-    for lines, names in by_lines.items():
-        yield OTHERS, Line(0, "", "", ",".join(names))
-        yield from ((OTHERS_RULE, line) for line in lines)
+    naming: dict[str, list[int]] = {}  # name -> its groups that have rules
+    rules: list[list[Line]] = []
+    for group in robots.groups:
+        if named := group.agents & others:
+            own = [line for line in group.lines if line.field in RULES]
+            for name in named:
+                naming.setdefault(name, []).extend([len(rules)] if own else ())
+            rules.append(own)
+    sharing: dict[tuple[int, ...], list[str]] = {}
+    for name in sorted(naming):
+        sharing.setdefault(tuple(naming[name]), []).append(name)
+    for numbers, names in sharing.items():
+        yield OTHERS, [_written(",".join(names))]
+        yield OTHERS_RULE, [line for number in numbers for line in rules[number]]
 
 
-def _kept_of_comments(text: str) -> Iterator[tuple[str, Line]]:
+def _sentences(text: str) -> Iterator[Line]:
     """Give the sentences of comments that reserve, each with the number of the line that it begins in."""
     starts, numbers, words = [0], [0], ""
-    for number, raw in enumerate(END_OF_LINE.split(text), 1):
+    for number, raw in enumerate(lines_of(text), 1):
         _, hash_, comment = raw.partition("#")
         if hash_ and (comment := comment.strip("# \t")):
             starts.append(len(words))
@@ -168,7 +205,7 @@ def _kept_of_comments(text: str) -> Iterator[tuple[str, Line]]:
             words += f"{comment} "
     for found in natural_language.find(words):
         number = numbers[bisect_right(starts, found.start) - 1]
-        yield NATURAL, Line(number, "", "", " ".join(found.sentence.split()))
+        yield Line(number, "", "", " ".join(found.sentence.split()))
 
 
 @lru_cache(maxsize=1024)  # a pure function; hosts in use are compiled, all others cost their kept bytes only
@@ -176,20 +213,20 @@ def selection(kept: bytes) -> Selection:
     """Make kept lines ready to decide."""
     lines: dict[str, list[Line]] = {}
     others: list[tuple[tuple[str, ...], list[Line]]] = []
-    notes, sentences = [], []
-    for row in unpacked(kept).decode("utf-8", "surrogateescape").split("\n") if kept else ():
-        number, _, text = row[1:].partition(" ")
-        if row[0] == NOTE:
+    notes, sentences, names_us = [], [], False
+    for run in unpacked(kept).decode("utf-8", "surrogateescape")[1:].split("\n ") if kept else ():
+        kind, (first, _, text) = run[0], run[1:].partition(" ")
+        if kind == NOTE:
             notes.append(text)
-        elif row[0] == OTHERS:
+        elif kind == OTHERS:
             others.append((tuple(text.split(",")), []))
-        elif row[0] == NATURAL:
-            sentences.append(Line(int(number), "", "", text))
-        elif row[0] == OTHERS_RULE:
-            others[-1][1].extend(record(int(number), text))
+        elif kind == NAMED:
+            names_us = True
+        elif kind == NATURAL:
+            sentences += [Line(number, "", "", said) for number, said in enumerate(text.split("\n"), int(first))]
         else:
-            lines.setdefault(row[0], []).extend(record(int(number), text))
-    names_us = lines.pop(NAMED, None) is not None
+            found = others[-1][1] if kind == OTHERS_RULE else lines.setdefault(kind, [])
+            found += records(text.split("\n"), int(first))
     licences = tuple(lines.pop(LICENCE, ()))
     return Selection(
         rules_of(lines.pop(RULE, ())),

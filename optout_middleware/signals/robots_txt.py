@@ -30,10 +30,15 @@ _FIELDS = {
     "content_signals": "misspelt-signal", "contentsignals": "misspelt-signal",
     "license": "license", "disallowaitraining": "disallowaitraining",
 }  # fmt: skip
+# Each name as most files write it, so that few lines need another look; with "" what is known to be no record of ours.
+_WRITTEN = {
+    **{written: field for name, field in _FIELDS.items() for written in (name, name.capitalize(), name.title())},
+    **dict.fromkeys(("", "Sitemap", "sitemap", "Crawl-delay", "Crawl-Delay", "crawl-delay", "Host"), ""),
+}
+_FIRST = frozenset(letter for name in _FIELDS for letter in (name[0], name[0].upper()))  # of every name
 RULES = frozenset({"allow", "disallow"})
 _OF_GROUPS = RULES | {"user-agent"}
 _SPACED = re.compile(r"(user-agent|disallow|allow)[ \t]+(\S+)[ \t]*", re.IGNORECASE).fullmatch
-END_OF_LINE = re.compile(r"\r\n|\r|\n")
 # By byte order mark, or by where the zeros of the first characters are; UTF-32 first, whose mark starts like UTF-16's.
 _WIDE = tuple(
     (re.compile(start, re.DOTALL), encoding)
@@ -42,9 +47,11 @@ _WIDE = tuple(
         (rb"\xff\xfe|[^\0]\0[^\0]\0", "utf-16-le"), (rb"\xfe\xff|\0[^\0]\0[^\0]", "utf-16-be"),
     )
 )  # fmt: skip
+_MARKS = frozenset({b"\xff", b"\xfe"})  # the first octets of their marks
 # RFC 9309 section 2.2.1 knows letters, "_" and "-"; a digit is read as part of the token, so that a group for
 # "Foo2Bot" never stands for "Foo".
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_EVERYBODY = frozenset({"*"})
 
 
 class Line(NamedTuple):
@@ -72,6 +79,7 @@ class RobotsTxt(NamedTuple):
         preamble: records before the first user-agent line.
         apart: License lines that blank lines set apart from every group (RSL section 4.4: outside groups).
         notes: what a reader should know of the file as a whole.
+        fields: the names of the fields of all its records.
     """
 
     groups: tuple[Group, ...]
@@ -79,6 +87,7 @@ class RobotsTxt(NamedTuple):
     preamble: tuple[Line, ...]
     apart: tuple[Line, ...]
     notes: tuple[str, ...]
+    fields: frozenset[str]
 
     def may_fetch(self, product_token: str, url: str) -> bool:
         """Tell whether a crawler with that product token may fetch that URL (RFC 9309 section 2.2.2)."""
@@ -98,26 +107,24 @@ def parse(body: bytes) -> RobotsTxt:
     True
     """
     text, notes = decoded(body)
-    lines = list(_lines(text))
+    numbered = lines_of(text)
+    lines = records(numbered)
+    fields = frozenset([line.field for line in lines])
     groups, preamble = _grouped(lines, RULES)
-    if any(line.field in RULES for line in preamble):
+    if preamble and any(line.field in RULES for line in preamble):
         notes = (*notes, "rules outside any group, which RFC 9309 section 2.2.1 ignores")
-    if any(line.field == "content-usage" for line in lines):
-        usage_groups, _ = _grouped(lines, RULES | {"content-usage"})
-    else:
-        usage_groups = groups
-    return RobotsTxt(groups, usage_groups, preamble, tuple(_apart(text, lines)), notes)
+    usage_groups = _grouped(lines, RULES | {"content-usage"})[0] if "content-usage" in fields else groups
+    apart = tuple(_apart(numbered, lines)) if "license" in fields else ()
+    return RobotsTxt(groups, usage_groups, preamble, apart, notes, fields)
 
 
-def _apart(text: str, lines: Sequence[Line]) -> Iterator[Line]:
+def _apart(numbered: Sequence[str], lines: Sequence[Line]) -> Iterator[Line]:
     """Give the License lines of blocks, between blank lines, that have no line of a group.
 
     RFC 9309 ends a group at the next user-agent line only, so a License line at the end of a file would speak to the
     crawlers of the last group alone, while its author meant everybody.
     """
-    if not any(line.field == "license" for line in lines):
-        return
-    blank = {number for number, raw in enumerate(END_OF_LINE.split(text), 1) if not raw.strip()}
+    blank = {number for number, raw in enumerate(numbered, 1) if not raw.strip()}
     block: list[Line] = []
     at = 0
     for line in (*lines, None):
@@ -137,7 +144,7 @@ def decoded(body: bytes) -> tuple[str, tuple[str, ...]]:
         body = body[:LIMIT]
         body = body[: max(body.rfind(b"\n"), body.rfind(b"\r")) + 1]
         notes.append(f"longer than {LIMIT} octets: read to the last whole line within them")
-    if encoding := _wide(body):
+    if (b"\0" in body[:4] or body[:1] in _MARKS) and (encoding := _wide(body)):
         notes.append(f"{encoding.upper()}, where RFC 9309 section 2.3 asks for UTF-8: decoded")
         return body.decode(encoding, "replace").removeprefix("\ufeff"), tuple(notes)
     if body.startswith(b"\x1f\x8b") or b"\0" in body[:1024]:
@@ -152,62 +159,89 @@ def _wide(body: bytes) -> str | None:
     return next((encoding for start, encoding in _WIDE if start.match(body)), None)
 
 
-def _lines(text: str) -> Iterator[Line]:
-    """Give the records whose field is known; everything else MUST NOT interfere (RFC 9309 section 2.2.4)."""
-    for number, raw in enumerate(END_OF_LINE.split(text), 1):
-        if raw:
-            yield from record(number, raw)
+def lines_of(text: str) -> list[str]:
+    """Give the lines of a text; CR, LF and CRLF end one (RFC 9309 section 2.2), other characters do not."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")
 
 
-def record(number: int, raw: str) -> Iterator[Line]:
-    """Give the record of one line, if it is one; "Disallow /x" is read as Google's parser reads it."""
+def records(raws: Iterable[str], first: int = 1) -> list[Line]:
+    """Give the records whose field is known; everything else MUST NOT interfere (RFC 9309 section 2.2.4).
+
+    Args:
+        raws: lines that follow one another.
+        first: the number of the first of them.
+    """
+    found: list[Line] = []
+    for number, raw in enumerate(raws, first):
+        name, colon, value = raw.partition(":")
+        field = _WRITTEN.get(name)
+        if field and colon:
+            if "#" in value:
+                value = value.partition("#")[0]
+            found.append(Line(number, field, value.strip(), raw.strip()))
+        elif field is None and name[:1] != "#" and (line := _respelt(number, raw)):
+            found.append(line)
+    return found
+
+
+def _respelt(number: int, raw: str) -> Line | None:
+    """Give the record of a line whose name is written otherwise; "Disallow /x" is read as Google's parser does."""
+    if raw.lstrip()[:1] not in _FIRST:
+        return None
     said = raw.partition("#")[0]
     name, colon, value = said.partition(":")
     field = _FIELDS.get(name.strip().lower())
-    if colon and field:
-        yield Line(number, field, value.strip(), raw.strip())
-    elif not field and (spaced := _SPACED(said.strip())):
-        yield Line(number, spaced[1].lower(), spaced[2], raw.strip())
+    if field:
+        return Line(number, field, value.strip(), raw.strip()) if colon else None
+    spaced = _SPACED(said.strip())
+    return Line(number, spaced[1].lower(), spaced[2], raw.strip()) if spaced else None
 
 
 def _grouped(lines: Iterable[Line], closing: frozenset[str]) -> tuple[tuple[Group, ...], tuple[Line, ...]]:
     """Group the records; a user-agent line after a record named in `closing` starts a new group."""
-    groups: list[tuple[set[str], list[Line]]] = []
+    groups: list[tuple[list[frozenset[str]], list[Line]]] = []
     preamble: list[Line] = []
+    within = preamble  # records of the group that is open
     closed = True
     for line in lines:
-        if line.field == "user-agent":
+        field = line.field
+        if field == "user-agent":
             if closed:
-                groups.append((set(), []))
+                names: list[frozenset[str]] = []
+                within = []
+                groups.append((names, within))
                 closed = False
-            groups[-1][0].update(agent_names(line.value))
-        elif not groups:
-            preamble.append(line)
+            names.append(agent_names(line.value))
         else:
-            groups[-1][1].append(line)
-            closed = closed or line.field in closing
-    return tuple(Group(frozenset(agents), tuple(records)) for agents, records in groups), tuple(preamble)
+            within.append(line)
+            closed = closed or field in closing
+    return tuple([Group(_any_of(names), tuple(found)) for names, found in groups]), tuple(preamble)
 
 
-def agent_names(value: str) -> set[str]:
+def _any_of(names: Sequence[frozenset[str]]) -> frozenset[str]:
+    return names[0] if len(names) == 1 else frozenset().union(*names)
+
+
+def agent_names(value: str) -> frozenset[str]:
     """Give the names that a user-agent value stands for, in lower case: its product token and its raw text.
 
-    >>> sorted(agent_names("Foo/1.0 (x)")), agent_names("*")
-    (['foo', 'foo/1.0 (x)'], {'*'})
+    >>> sorted(agent_names("Foo/1.0 (x)")), sorted(agent_names("*"))
+    (['foo', 'foo/1.0 (x)'], ['*'])
     """
     raw = value.lower()
     if raw == "*" or raw.startswith(("* ", "*\t")):
-        return {"*"}
+        return _EVERYBODY
     token = _TOKEN.match(raw)
-    return {raw, token[0]} if token else {raw}
+    return frozenset((raw, token[0]) if token else (raw,))
 
 
 def of_token(groups: Sequence[Group], product_token: str) -> list[Line]:
     """Merge the records of all groups that name the token; where none does, of all `*` groups (RFC 9309 2.2.1)."""
     token = product_token.lower()
-    if not any(token in group.agents for group in groups):
-        token = "*"  # noqa: S105 - a product token is no password
-    return [line for group in groups if token in group.agents for line in group.lines]
+    chosen = [group for group in groups if token in group.agents] or [group for group in groups if "*" in group.agents]
+    return [line for group in chosen for line in group.lines]
 
 
 def rules_of(lines: Iterable[Line]) -> FetchRules:

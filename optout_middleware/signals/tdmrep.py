@@ -34,6 +34,12 @@ _NAME = "tdmrep"
 _FILE = "tdmrep.json"
 _RESERVATION = re.compile(r"tdm[-_: ]?reservation").fullmatch
 _POLICY = "tdm-policy"
+# Of a list of values: whether one is 1, and whether one is anything but 1, or but 0. No list of them is made, which
+# may be long.
+_HAS_1, _HAS_OTHER_THAN_1, _HAS_OTHER_THAN_0 = (
+    re.compile(rf"(?:\A|,){one}").search for one in (r"\s*1\s*(?:,|\Z)", r"(?!\s*1\s*(?:,|\Z))", r"(?!\s*0\s*(?:,|\Z))")
+)
+_SHOWN = 200  # characters of a list that a note quotes
 _CONDITION = "policy: "
 _FIRST_MATCH = "TDMRep, TDM File on the Origin Server: the first match in sequence"
 _VALUE = "TDMRep, tdm-reservation: other values are protocol errors, as if unset"
@@ -195,10 +201,13 @@ def _absolute(url: str, policy: str, location: str = "") -> str:
 
 def _settled(values: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
     """Give the value of repeated fields or elements (the report is silent): any 1 wins, 0 needs them all."""
-    pieces = [piece.strip() for value in values for piece in value.split(",")]
-    if "1" in pieces:
-        return 1, () if set(pieces) == {"1"} else (f"several values, {', '.join(pieces)}: a 1 wins",)
-    return (0 if set(pieces) == {"0"} else None), ()
+    text = ",".join(values)
+    if not _HAS_1(text):
+        return (None if _HAS_OTHER_THAN_0(text) else 0), ()
+    if not _HAS_OTHER_THAN_1(text):
+        return 1, ()
+    shown = ", ".join(map(str.strip, text[:_SHOWN].split(",")))
+    return 1, (f"several values, {shown}{' [...]' if len(text) > _SHOWN else ''}: a 1 wins",)
 
 
 def _tries(content: str) -> bool:

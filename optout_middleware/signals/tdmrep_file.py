@@ -149,14 +149,19 @@ def _text(body: bytes) -> tuple[str, str]:
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Read an object; of a member given twice (RFC 8259 section 4: unpredictable) a reservation counts."""
+    if len(pairs) > _MANY:
+        pairs = [(name, said) for name, said in pairs if name in _COUNTING or _RESERVATION(name)]
     found = dict(pairs)
     if len(found) < len(pairs):
         found.update((name, said) for name, said in pairs if _RESERVATION(name) and value_of(said)[1])
     return found
 
 
+_COUNTING = frozenset({"location", "tdm-policy", "policy"})  # members that count, besides the reservation
+_MANY = 100  # members of an object; of one that has more, only those that count are held
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs)
 _loads = _DECODER.decode
+_passed_over = json.JSONDecoder().raw_decode  # where only the end of a value is asked for
 
 
 def _rules_of(text: str, kind: str) -> tuple[str, list[Rule]]:
@@ -174,7 +179,7 @@ def _rules_of(text: str, kind: str) -> tuple[str, list[Rule]]:
     at = text.index("[") + 1
     for number, said in enumerate(root, 1):
         start = _after_white(text, at)
-        end = _DECODER.raw_decode(text, start)[1]
+        end = _passed_over(text, start)[1]
         at = _after_white(text, end) + 1  # after the comma, or the closing bracket
         if rule := _rule(number, text[start:end], said, kind):
             rules.append(rule)
@@ -231,11 +236,7 @@ def _location(said: object) -> tuple[str, str, bool, list[str]]:
 def _row(rule: Rule) -> str:
     if len(rule.text) <= _LONG:
         return f"{rule.number} {rule.text}"
-    counts = {
-        name: said
-        for name, said in _loads(rule.text).items()
-        if name in {"location", "tdm-policy", "policy"} or _RESERVATION(name)
-    }
+    counts = {name: said for name, said in _loads(rule.text).items() if name in _COUNTING or _RESERVATION(name)}
     return f"{_SHORTENED}{rule.number} {json.dumps(counts)}"
 
 

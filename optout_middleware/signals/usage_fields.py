@@ -48,12 +48,16 @@ _TRIES_TO_REFUSE = {
         ("search", "search", ""),
     )
 }
+_SHORT = 500  # characters of a value; of longer ones few are kept in mind, since many would fill the memory
 _LABELS = {"train-ai": ("train-ai",), "ai-use": ("ai-use",), "search": ("search",), "tdm": ("train-ai", "ai-use")}
 
 
-@lru_cache(maxsize=4096)  # a pure function of a short text; most sites send one and the same
 def _dictionary(value: str) -> tuple[tuple[str, str], ...] | None:
     """Give all members that are a Token y or n, labels of older drafts too; None: malformed as a whole."""
+    return (_short if len(value) <= _SHORT else _long)(value)
+
+
+def _members(value: str) -> tuple[tuple[str, str], ...] | None:
     try:
         members = cast("DictionaryType", parse_structured(value.encode("utf-8"), tltype="dictionary"))
     except (StructuredFieldError, ValueError, UnicodeError):
@@ -64,6 +68,10 @@ def _dictionary(value: str) -> tuple[tuple[str, str], ...] | None:
         if isinstance(item, Token) and str(item) in ("y", "n"):
             found.append((label, str(item)))
     return tuple(found)
+
+
+_short = lru_cache(maxsize=4096)(_members)  # of a pure function; most sites send one and the same
+_long = lru_cache(maxsize=4)(_members)  # within one decision
 
 
 def parse_content_usage(value: str) -> dict[str, str] | None:
@@ -95,9 +103,8 @@ def parse_content_signal(value: str) -> dict[str, str]:
     return found
 
 
-def _from_lines(asked: Asked, lines: list[Line], read: _Read) -> Iterator[Statement]:
+def _from_lines(stated: Sequence[tuple[bool | None, Line]], read: _Read) -> Iterator[Statement]:
     """Settle lines whose equally specific paths match: the most restrictive counts (attach-05 section 3.3)."""
-    stated = [(read.said(line.value, asked), line) for line in lines]
     for wanted in (False, True):  # a no before a yes
         for said, line in stated:
             if said is wanted:
@@ -113,7 +120,7 @@ class _Read:
 
     def said(self, value: str, asked: Asked) -> bool | None:
         """Tell what the value says of our usage: False = no, True = yes, None = nothing; one no is a no."""
-        return _said(self, value, asked.policy.usage)
+        return (_said if len(value) <= _SHORT else _said.__wrapped__)(self, value, asked.policy.usage)
 
     def statement(
         self, location: str, where: str, text: str, *, allowed: bool, notes: tuple[str, ...] = ()
@@ -154,8 +161,6 @@ def _legacy_refusal(value: str, asked: Asked) -> str | None:
 
 def _usage_value(asked: Asked, location: str, where: str, text: str, value: str) -> Iterator[Statement]:
     """Read one value that gives no plain answer for what it may try to say."""
-    if _USAGE.said(value, asked) is not None:
-        return
     if legacy := _legacy_refusal(value, asked):
         yield _USAGE.doubt(location, where, text, f"{legacy}=n is a label of an older draft, which included training")
     elif _tries_to_refuse(value, asked):
@@ -166,25 +171,8 @@ def _usage_value(asked: Asked, location: str, where: str, text: str, value: str)
 
 def _content_usage(asked: Asked) -> Iterator[Statement]:
     """Content-Usage: the most specific robots.txt rule, and the header; two sources, the most restrictive counts."""
-    robots = asked.robots
     if asked.crawlable:  # attach-05 section 3.1: what may not be crawled has no preference
-        lines = robots.most_specific(robots_kept.USAGE, asked.path)
-        plain = list(_from_lines(asked, lines, _USAGE))
-        yield from plain
-        if not any(said.preference is Preference.DISALLOWED for said in plain):
-            for line in lines:
-                yield from _usage_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
-        if not plain:
-            yield from _replaced(asked, lines)
-        for line in robots.most_specific(robots_kept.USAGE_STRAY, asked.path):
-            if _USAGE.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
-                where = f"line {line.number}"
-                yield _USAGE.doubt(
-                    "robots.txt",
-                    where,
-                    line.text,
-                    "outside any group, or under a misspelt name (attach-05 section 3.2)",
-                )
+        yield from _usage_lines(asked)
     if asked.asset is not None and (values := asked.asset.values("content-usage")):
         value = ", ".join(values)  # RFC 9651 section 4.2: field lines are joined before parsing
         said = _USAGE.said(value, asked)
@@ -197,6 +185,32 @@ def _content_usage(asked: Asked) -> Iterator[Statement]:
             yield from _usage_value(asked, "header", "content-usage", value, value)
 
 
+def _usage_lines(asked: Asked) -> Iterator[Statement]:
+    """Content-Usage of robots.txt: the rules of our group, and what stands outside any."""
+    robots = asked.robots
+    lines = robots.most_specific(robots_kept.USAGE, asked.path)
+    stated, doubts = [], list[Statement]()
+    for line in lines:  # all that is asked of one value at once, while it is in mind
+        stated.append((_USAGE.said(line.value, asked), line))
+        if stated[-1][0] is None:
+            doubts += _usage_value(asked, "robots.txt", f"line {line.number}", line.text, line.value)
+    plain = list(_from_lines(stated, _USAGE))
+    yield from plain
+    if not any(said.preference is Preference.DISALLOWED for said in plain):
+        yield from doubts
+    if not plain:
+        yield from _replaced(asked, lines)
+    for line in robots.most_specific(robots_kept.USAGE_STRAY, asked.path):
+        if _USAGE.said(line.value, asked) is False or _tries_to_refuse(line.value, asked):
+            where = f"line {line.number}"
+            yield _USAGE.doubt(
+                "robots.txt",
+                where,
+                line.text,
+                "outside any group, or under a misspelt name (attach-05 section 3.2)",
+            )
+
+
 def _plain_no(values: Sequence[str], asked: Asked) -> str | None:
     """Give the first of several field lines that says no by itself."""
     return next((value for value in values if _USAGE.said(value, asked) is False), None) if len(values) > 1 else None
@@ -204,9 +218,9 @@ def _plain_no(values: Sequence[str], asked: Asked) -> str | None:
 
 def _replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
     """Note a refusal of a broader path that a longer path without an answer replaces (attach-05 section 3.3)."""
-    rules = asked.robots.rules.get(robots_kept.USAGE)
+    rules, settled = asked.robots.rules.get(robots_kept.USAGE), set(lines)
     for line in rules.matching(asked.path) if rules else ():
-        if line not in lines and _USAGE.said(line.value, asked) is False:
+        if line not in settled and _USAGE.said(line.value, asked) is False:
             where = f"line {line.number}"
             yield _USAGE.doubt(
                 "robots.txt", where, line.text, "replaced by a longer path that says nothing", finding=""
@@ -218,7 +232,7 @@ def _content_signal(asked: Asked) -> Iterator[Statement]:
     """Content-Signal: robots.txt lines by group and path, and the header; a no counts, a yes lifts nothing."""
     robots = asked.robots
     lines = robots.most_specific(robots_kept.SIGNAL, asked.path)
-    plain = list(_from_lines(asked, lines, _SIGNAL))
+    plain = list(_from_lines([(_SIGNAL.said(line.value, asked), line) for line in lines], _SIGNAL))
     yield from plain
     if not plain:
         yield from _signal_replaced(asked, lines)
@@ -246,9 +260,9 @@ def _content_signal(asked: Asked) -> Iterator[Statement]:
 
 def _signal_replaced(asked: Asked, lines: list[Line]) -> Iterator[Statement]:
     """Keep a no of a broader path where a longer one does not speak of our usage: absent opens nothing."""
-    rules = asked.robots.rules.get(robots_kept.SIGNAL)
+    rules, settled = asked.robots.rules.get(robots_kept.SIGNAL), set(lines)
     for line in rules.matching(asked.path) if rules and lines else ():
-        if line not in lines and _SIGNAL.said(line.value, asked) is False:
+        if line not in settled and _SIGNAL.said(line.value, asked) is False:
             note = "a longer path does not speak of this usage: neither granted nor restricted there"
             yield _SIGNAL.doubt("robots.txt", f"line {line.number}", line.text, note)
             return

@@ -20,7 +20,8 @@ import pytest
 from protego import Protego
 
 from optout_middleware.signals.paths import canonical_path
-from optout_middleware.signals.robots_txt import LIMIT, parse
+from optout_middleware.signals.robots_kept import keep, selection
+from optout_middleware.signals.robots_txt import LIMIT, decoded, lines_of, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,3 +212,20 @@ def test_every_difference_on_real_files_is_undone_by_a_rule() -> None:
                 unexplained.append(f"{file.name}: {asked.token} {asked.url}: ours {ours}: {_smallest(asked)}")
     assert not unexplained, "\n".join(unexplained)
     assert used == KINDS.keys()
+
+
+@pytest.mark.skipif(not FILES, reason="the set-up could not fetch the sdist of Protego, which carries the files")
+def test_what_is_kept_of_real_files_answers_like_the_file() -> None:
+    """The condensed form gives the answer of the whole file, by the same line, for our token and for others."""
+    for file in FILES:
+        body = file.read_bytes()
+        text = decoded(body)[0]
+        assert lines_of(text) == re.split(r"\r\n|\r|\n", text), file.name
+        whole, paths = parse(body), [canonical_path(url) for url in _urls(body)]
+        named = {name for group in whole.groups for name in group.agents} & {"gptbot", "ccbot", "googlebot"}
+        kept = selection(keep(body, OURS, frozenset(named)))
+        others = {name: rules for names, rules in kept.others for name in names}
+        assert others.keys() == named, file.name
+        for token, rules in ((OURS, kept.fetch), *others.items()):
+            expected = whole.fetch_rules(token)
+            assert [rules.may_fetch(path) for path in paths] == [expected.may_fetch(path) for path in paths], file.name

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from optout_middleware.signals import robots_kept
 from optout_middleware.signals.paths import canonical, canonical_path
 from optout_middleware.signals.robots_kept import keep, selection
-from optout_middleware.signals.robots_txt import Line, agent_names, parse
+from optout_middleware.signals.robots_txt import Line, agent_names, lines_of, parse, records
 
 VECTORS = Path(__file__).parent / "vectors"
 SHARED = [row for row in json.loads((VECTORS / "signal-vectors.json").read_text("utf-8")) if "machine" in row]
@@ -37,6 +37,52 @@ def test_own_vector(row: dict[str, Any]) -> None:
     body = given_["file"].encode()
     condensed = selection(keep(body, given_["token"])).fetch.may_fetch(canonical_path(given_["url"]))[0]
     assert parse(body).may_fetch(given_["token"], given_["url"]) is condensed is row["expected"]
+
+
+# Names as the table of the parser has them, as it has not, and what is no name; each may stand before ":".
+_NAMES = st.sampled_from([
+    "Disallow", "disallow", "DISALLOW", "Dis allow", "Dissallow", "User-agent", "User-Agent", "USER-AGENT", "useragent",
+    "User agent", "Allow", "Content-Usage", "content-usage", "Content-Useage", "Content-Signal", "License", "Sitemap",
+    "SITEMAP", "Host", "Disallow #", "#Disallow", "\u017fitemap", "",
+])  # fmt: skip
+_SPACE = st.sampled_from(["", " ", "\t", "\u3000", "\x0c", "\x1f", "\x85"])
+_COLONS = st.sampled_from([":", " ", "#", ""])
+_VALUES = st.sampled_from(["", "/", "/a", "/a # b", "#", "*", "a:b", "/\udcff"])
+RAW_LINES = st.tuples(_SPACE, _NAMES, _SPACE, _COLONS, _SPACE, _VALUES, _SPACE).map("".join)
+
+
+def plain_record(number: int, raw: str) -> Line | None:
+    """Give the record of a line by the words of its definition: name, colon, value, without comment and white space."""
+    names = {
+        **dict.fromkeys(("user-agent", "useragent", "user agent"), "user-agent"),
+        **dict.fromkeys(("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"), "disallow"),
+        **{name: name for name in ("allow", "content-usage", "content-signal", "license", "disallowaitraining")},
+        **dict.fromkeys(("content-useage", "content_usage", "contentusage"), "misspelt-usage"),
+        **dict.fromkeys(
+            ("content-signals", "content_signal", "contentsignal", "content_signals", "contentsignals"),
+            "misspelt-signal",
+        ),
+    }
+    said = raw.split("#", 1)[0]
+    field = names.get(said.split(":", 1)[0].strip().lower())
+    if field:
+        return Line(number, field, said.split(":", 1)[1].strip(), raw.strip()) if ":" in said else None
+    spaced = re.fullmatch(r"(user-agent|disallow|allow)[ \t]+(\S+)[ \t]*", said.strip(), re.IGNORECASE)
+    return Line(number, spaced[1].lower(), spaced[2], raw.strip()) if spaced else None
+
+
+@given(st.lists(RAW_LINES, max_size=4))
+@example(["\u3000Disallow: /wide\u3000", "Disallow", "Disallow # : /x", "useragent FooBot#x"])
+def test_records_by_their_definition(raws: list[str]) -> None:
+    """However its name is written, a line is the record that its definition makes of it."""
+    expected = [line for number, raw in enumerate(raws, 7) if (line := plain_record(number, raw))]
+    assert records(raws, 7) == expected
+
+
+@pytest.mark.parametrize("text", ["a\r\nb\rc\nd", "\r\r\n\n", "", "a\x0bb\x85c\u2028d\x1ce", "a\r"])
+def test_lines_end_in_cr_lf_or_both(text: str) -> None:
+    """RFC 9309 section 2.2: EOL = CR / LF / CRLF, and no other character ends a line."""
+    assert lines_of(text) == re.split(r"\r\n|\r|\n", text)
 
 
 # Lines that bring out grouping, selection and each kind of record; and what may stand between them.
@@ -161,6 +207,27 @@ def test_kept_names_us_where_a_group_does(body: bytes) -> None:
     written = {line.number: line.text for group in robots.groups for line in group.lines}
     for rules in selected.rules.values():
         assert all(written.get(line.number, line.text) == line.text for line in rules.matching("/a"))
+
+
+@given(FILES, st.sampled_from([TOKEN, "GPTBot"]))
+def test_kept_has_the_rules_of_the_file(body: bytes, token: str) -> None:
+    """Rules of our group and of groups of others are kept with number and text, in the order of the file."""
+    robots = parse(body)
+    selected = selection(keep(body, token, frozenset({"gptbot", "google-extended"})))
+    everything = {line for group in robots.groups for line in group.lines}
+    chosen = robots.fetch_rules(token)
+    assert selected.fetch.matching("/a/b") == chosen.matching("/a/b")
+    assert all(line in everything for _, rules in selected.others for line in rules.matching("/a/b"))
+
+
+def test_lines_that_follow_one_another_have_one_number() -> None:
+    """Kept is a number only where a line does not follow the one before, which reading counts on."""
+    body = b"User-agent: *\nDisallow: /a\nDisallow: /b\n# x\nAllow: /a/b\nLicense: /l\n"
+    kept = keep(body, TOKEN)
+    assert kept == b"- r2 Disallow: /a\nDisallow: /b\n r5 Allow: /a/b\n l6 License: /l"
+    numbers = {line.text: line.number for line in selection(kept).fetch.matching("/a/b")}
+    assert numbers == {"Disallow: /a": 2, "Allow: /a/b": 5}
+    assert [line.number for line in selection(kept).licences] == [6]
 
 
 def test_kept_is_compact() -> None:
