@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PREFIX = "OPTOUT_"
+_SECRET = re.compile(r"(?<=://)[^/]*@|(?<=[?&])(?:username|password)=[^&]*&?")  # of the URL of a server
 # Names of query parameters whose values open doors: of common APIs, signed URLs and sessions.
 SECRET_PARAMS = (
     "access_token", "api_key", "apikey", "auth", "auth_token", "authorization", "awsaccesskeyid",
@@ -297,7 +299,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),
     Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", _filled(_text)),
     Setting("OPTOUT_FETCH_RESERVED", False, "whether pages that their site reserves are fetched", _boolean),
-    Setting("OPTOUT_STORE", ".optout/store.sqlite", "where evidence is kept; empty = in memory only", _path),
+    Setting(
+        "OPTOUT_STORE", ".optout/store.sqlite",
+        "where evidence is kept: a file, redis://HOST:PORT/NUMBER (rediss://, unix://), or empty = in memory only",
+        _path,
+    ),
     Setting(
         "OPTOUT_ARCHIVE", "archive", "the evidence archive, below the audit directory unless absolute; empty = none",
         _path,
@@ -380,10 +386,10 @@ class Settings:
         return cls(policy=Policy(**of_policy), **values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the policy as JSON values, by the names of the settings."""
+        """Give all but the policy as JSON values, by the names of the settings; no user or password of the store."""
         values = {setting.name: getattr(self, setting.field, None) for setting in SETTINGS}
         kept = {name: value for name, value in values.items() if value is not None}
-        return {name: _plain(value) for name, value in kept.items()}
+        return {name: _plain(value) for name, value in {**kept, "OPTOUT_STORE": _SECRET.sub("", self.store)}.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -25,9 +25,8 @@ from optout_middleware.crawl.record import Record, now
 from optout_middleware.crawl.rights import Rights
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
+from optout_middleware.evidence.stores import store_of
 from optout_middleware.evidence.stores.archived import ArchivedStore
-from optout_middleware.evidence.stores.memory import MemoryStore
-from optout_middleware.evidence.stores.sqlite import SqliteStore
 from optout_middleware.register.excluded import ExcludedSites
 from optout_middleware.settings import Settings, SettingsError, is_enabled, unknown_names
 from optout_middleware.terms import OptOutError
@@ -190,7 +189,7 @@ class OptOut:
         self.record = Record(self.crawler, settings)
         for warning in self.record.warnings:
             logger.warning(warning)
-        store: Store = SqliteStore(settings.store) if settings.store else MemoryStore()
+        store: Store = store_of(settings.store, self.record.store_lost)
         if self.record.archive is not None:
             store = ArchivedStore(store, self.record.archive)
         self.gather = Gather(

@@ -66,6 +66,8 @@ STATS: Mapping[str, str] = {
     "optout/archive/pages": "of these, pages and files",
     "optout/archive/pages_not_sampled": "pages that said nothing and are not in the sample that is archived",
     "optout/archive/pages_not_derivable": "pages of which what was said is archived, but no part that says it again",
+    "optout/store/lost": "times that the server of the store was lost, and the crawl went on with probes of its own",
+    "optout/probe/shared": "locations and documents that another crawl probed while this one was about to",
     "optout/audit/lines": "lines written to the audit log",
     "optout/pending_urls": "URLs in the list of pending URLs",
 }
@@ -203,6 +205,10 @@ class Record:
         """Count an item that came with no page whose decision it could share."""
         self._stats.inc_value("optout/item/unjudged")
 
+    def store_lost(self) -> None:
+        """Count that the server of the store was lost."""
+        self._stats.inc_value("optout/store/lost")
+
     def turned_off(self) -> None:
         """Write the one line of a crawl in which the gate is turned off."""
         self._log.write({"stage": "run", "action": "none", "note": "OPTOUT_ENABLED is False: nothing was judged"})
@@ -217,6 +223,7 @@ class Record:
             self._stats.set_value("optout/site/memory", counts.memory)
             self._stats.set_value("optout/site/store", counts.store)
             self._stats.set_value("optout/site/looked", counts.looked)
+            self._stats.set_value("optout/probe/shared", counts.shared)
             per_site = round(counts.probes.total() / counts.looked, 3) if counts.looked else 0
             self._stats.set_value("optout/probe/per_site", per_site)
             for (location, result), count in counts.probes.items():

@@ -25,7 +25,8 @@ from optout_middleware.evidence.flights import Flights
 from optout_middleware.evidence.freshness import Lifetimes, is_unreachable
 from optout_middleware.evidence.locations import location_of, location_url
 from optout_middleware.evidence.probe import Counts, Probe
-from optout_middleware.evidence.store import counting, remaining
+from optout_middleware.evidence.store import counting, past, remaining
+from optout_middleware.evidence.turns import Turns
 from optout_middleware.policy import FALLBACKS, LOCATIONS, RSL
 from optout_middleware.terms import Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
@@ -101,10 +102,11 @@ class Gather:
         self._files = tuple(name for name in policy.locations if name in LOCATIONS)
         self._store = store
         self._lifetimes = lifetimes or Lifetimes()
-        self._probe = Probe(
+        probe = Probe(
             self.counts, limits or Limits(), back_off,
             margin=margin, now=now, sleep=sleep, private_documents=private_documents,
         )  # fmt: skip
+        self._turns = Turns(self.counts, probe, store, self._lifetimes, now=now, sleep=sleep)
         self._max_sites = max_sites
         self._now, self._monotonic = now, monotonic
         self._on_robots = on_robots
@@ -177,15 +179,13 @@ class Gather:
         seen: dict[str, list[Evidence]] = {}
         for item in self._past(await self._store.load(origin)):
             seen.setdefault(location_of(item.url) or "", []).append(item)
-        if self._remaining(origin, seen.get(ROBOTS, ())) > 0:
+        probed: Evidence | None = None
+        if self._remaining(origin, before := seen.get(ROBOTS, [])) <= 0:
+            seen[ROBOTS], probed = await self._turns(location_url(origin, ROBOTS), ROBOTS, fetch, before)
+        if probed is None:
             self.counts.store += 1
-        else:
-            seen[ROBOTS] = before = seen.get(ROBOTS, [])
-            probed = await self._probe(location_url(origin, ROBOTS), ROBOTS, fetch, before)
-            await self._store.save([probed])
-            if self._on_robots is not None and not is_unreachable(probed):
-                await self._on_robots(probed)
-            before.append(probed)
+        elif self._on_robots is not None and not is_unreachable(probed):
+            await self._on_robots(probed)
         if RSL in self._policy.locations:
             for url in Site.read(counting(seen[ROBOTS], self._lifetimes), self._policy).named():
                 seen[url] = self._past(await self._store.load_document(url))
@@ -205,9 +205,8 @@ class Gather:
         """Look at a location or document; give what there is of it now."""
         if name not in LOCATIONS:
             return await self._documents.shared(name, partial(self._document, name, RSL, fetch)) or before
-        probed = await self._probe(location_url(origin, name), name, fetch, before)
-        await self._store.save([probed])
-        return [*before, probed]
+        found, _ = await self._turns(location_url(origin, name), name, fetch, before)
+        return found
 
     async def documents(self, urls: Sequence[str], fetch: Fetch, kind: str = RSL) -> list[Evidence]:
         """Give the documents at the URLs that a page or a statement names, from the store or by one probe each.
@@ -231,9 +230,8 @@ class Gather:
         if not await self._lets_fetch(url, fetch):
             closed = Evidence(url, None, (), b"", self._now(), error="closed to us by robots.txt, so not fetched")
             return counting([*before, closed], self._lifetimes)
-        probed = await self._probe(url, kind, fetch, before, is_named=True)
-        await self._store.save([probed])
-        return counting([*before, probed], self._lifetimes)
+        found, _ = await self._turns(url, kind, fetch, before, is_named=True)
+        return counting(found, self._lifetimes)
 
     async def _lets_fetch(self, url: str, fetch: Fetch) -> bool:
         """Tell whether robots.txt of a document's own host lets us fetch it; that file alone is looked at for it."""
@@ -248,23 +246,16 @@ class Gather:
         return bool(seen) and Site.read(seen or (), self._policy).may_fetch(url)
 
     async def _robots_of_host(self, origin: str, fetch: Fetch) -> list[Evidence]:
-        """Look at robots.txt of a host that only documents are fetched from, which must be a public one like theirs.
-
-        A failure is not kept: the host may be one that is crawled, where other limits hold.
-        """
+        """Look at robots.txt of a host that only documents are fetched from, which must be a public one like theirs."""
         url = location_url(origin, ROBOTS)
         before = [item for item in self._past(await self._store.load(origin)) if item.url == url]
         if self._remaining(origin, before) > 0:
             return counting(before, self._lifetimes)
-        probed = await self._probe(url, ROBOTS, fetch, before, is_named=True)
-        if not is_unreachable(probed):
-            await self._store.save([probed])
-        return counting([*before, probed], self._lifetimes)
+        found, _ = await self._turns(url, ROBOTS, fetch, before, is_named=True)
+        return counting(found, self._lifetimes)
 
     def _past(self, items: Sequence[Evidence]) -> list[Evidence]:
-        """Leave out what was seen in the future: a clock went wrong, and a decision would pass it over."""
-        now = self._now()
-        return [item for item in items if item.fetched_at <= now]
+        return past(items, self._now())
 
     def _looked(self, origin: str, seen: Mapping[str, list[Evidence]]) -> _Look:
         """Read the site from robots.txt and from what is fresh of the other locations, and remember it.

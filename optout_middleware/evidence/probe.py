@@ -36,6 +36,7 @@ class Counts:
         memory: sites answered from memory.
         looked: origins that were looked at, in the store or by probes; again when what was seen held no more.
         store: origins whose robots.txt was fresh in the store.
+        shared: locations and documents that another process probed while this one was about to.
         probes: (name of `policy.ALL_LOCATIONS`, "answered", "revalidated" or "unreachable") -> probes, each counted
             once however often it was tried; what a 304 confirmed is "revalidated" only.
     """
@@ -43,6 +44,7 @@ class Counts:
     memory: int = 0
     looked: int = 0
     store: int = 0
+    shared: int = 0
     probes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 

@@ -6,8 +6,10 @@ Rule of this file: the contract of a store, which evidence of many counts, and f
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from optout_middleware.evidence.freshness import is_unreachable, lifetime, spread
 
@@ -45,6 +47,59 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Write what is not written yet, and let go of the store."""
+
+
+class Lease(Protocol):
+    """The turn to probe a URL, which no other process has meanwhile."""
+
+    async def release(self) -> None:
+        """Let the next one probe."""
+
+
+@runtime_checkable
+class SharedStore(Protocol):
+    """What a `Store` has besides where several processes share it: one probe of a URL at a time."""
+
+    async def lease(self, url: str) -> Lease | None:
+        """Ask for the turn to probe a URL.
+
+        Returns:
+            The turn, after which what `load` gives is up to date; `ALONE` where there is nobody to take turns with;
+            None = another process has it.
+
+        Raises:
+            OptOutError: the store cannot be used.
+        """
+
+
+class _Alone:
+    """The turn of a process that shares its store with nobody."""
+
+    async def release(self) -> None:
+        """Do nothing: nobody waits."""
+
+
+ALONE: Lease = _Alone()
+
+
+async def lease_of(store: Store, url: str) -> Lease | None:
+    """Ask a store for the turn to probe a URL, as `SharedStore.lease` does."""
+    return await store.lease(url) if isinstance(store, SharedStore) else ALONE
+
+
+def observation(seen: Evidence) -> bytes:
+    """Give what tells an observation from others of the same URL: what the origin answered, without its header fields.
+
+    Header fields such as Date differ each time.
+    """
+    hops = [(hop.url, hop.status) for hop in seen.hops]
+    told = [seen.sha256, seen.status, seen.final_url, seen.error, seen.truncated, hops, seen.from_cache]
+    return hashlib.sha256(json.dumps(told).encode()).digest()[:16]
+
+
+def past(items: Iterable[Evidence], now: datetime) -> list[Evidence]:
+    """Leave out what was seen in the future: a clock went wrong, and a decision would pass it over."""
+    return [item for item in items if item.fetched_at <= now]
 
 
 def newest(evidence: Iterable[Evidence]) -> list[Evidence]:

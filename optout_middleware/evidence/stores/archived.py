@@ -9,11 +9,13 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from optout_middleware.evidence.store import lease_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optout_middleware.evidence.archive import Archive
-    from optout_middleware.evidence.store import Store
+    from optout_middleware.evidence.store import Lease, Store
     from optout_middleware.terms import Evidence
 
 
@@ -56,6 +58,14 @@ class ArchivedStore:
         """
         self._keep(batch)
         await self._store.save(batch)
+
+    async def lease(self, url: str) -> Lease | None:
+        """Ask for the turn to probe a URL, where the store has turns.
+
+        Raises:
+            OptOutError: the store cannot be used.
+        """
+        return await lease_of(self._store, url)
 
     async def close(self) -> None:
         """Close the store."""

@@ -56,16 +56,21 @@ class MemoryStore:
             ValueError: evidence whose `url` is not an http(s) URL.
         """
         for seen in batch:
-            origin = origin_of(seen.url)
-            if origin is None:
-                raise ValueError(f"{seen.url} is not an http(s) URL")
-            key = origin if name_of(seen.url) in LOCATIONS else seen.url  # a document may be called as an origin is
+            key = _key(seen.url)
             before = self._kept.pop(key, [])
             kept = self._kept[key] = newest([*before, seen])
             self._bytes += sum(map(_size, kept)) - sum(map(_size, before))
         while self._bytes > self._max_bytes and self._kept:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= sum(map(_size, gone))
+
+    def knows(self, url: str) -> bool:
+        """Tell whether there is anything of the origin, or document, that a URL is of."""
+        return _key(url) in self._kept
+
+    def forget(self, url: str) -> None:
+        """Let go of all that there is of the origin, or document, that a URL is of."""
+        self._bytes -= sum(map(_size, self._kept.pop(_key(url), [])))
 
     def _used(self, key: str) -> list[Evidence]:
         if key in self._kept:
@@ -76,6 +81,13 @@ class MemoryStore:
         """Let go of everything."""
         self._kept.clear()
         self._bytes = 0
+
+
+def _key(url: str) -> str:
+    origin = origin_of(url)
+    if origin is None:
+        raise ValueError(f"{url} is not an http(s) URL")
+    return origin if name_of(url) in LOCATIONS else url  # a document may be called as an origin is
 
 
 def _size(seen: Evidence) -> int:

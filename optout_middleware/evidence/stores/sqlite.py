@@ -7,14 +7,14 @@ headers such as Date, which differ each
 time: the headers kept are those of the last time. A file that is not ours, newer or damaged is left as it is.
 
 Reads are synchronous: tens of microseconds, less than handing them to a thread costs. Writes wait up to a
-second to be one transaction. WAL with synchronous=NORMAL: a crash may lose the last transactions, never the
-file. Not for network file systems, which WAL does not support.
+second to be one transaction. The turn to probe a URL is a lock of the operating system, in a file of its own beside
+this one, kept until what was found is written, so that it costs no transaction. WAL with synchronous=NORMAL: a crash
+may lose the last transactions, never the file. Not for network file systems, which WAL does not support.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import sqlite3
 import time
@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from optout_middleware.evidence.freshness import is_unreachable
 from optout_middleware.evidence.locations import location_url, name_of
-from optout_middleware.evidence.store import newest
+from optout_middleware.evidence.store import newest, observation
+from optout_middleware.evidence.stores.file_locks import FileLocks
 from optout_middleware.policy import LOCATIONS
 from optout_middleware.terms import Evidence, OptOutError
 from optout_middleware.urls import origin_of
@@ -34,6 +35,8 @@ from optout_middleware.urls import origin_of
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterator, Sequence
+
+    from optout_middleware.evidence.store import Lease
 
 SCHEMA_VERSION = 1
 _SCHEMA = (
@@ -99,6 +102,7 @@ class SqliteStore:
         self._count = self._size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._failure: OptOutError | None = None
+        self._ended: list[str] = []  # turns that end with the next transaction
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -114,6 +118,7 @@ class SqliteStore:
         except OptOutError:
             self._db.close()
             raise
+        self._locks = FileLocks(self._path.with_name(f"{self._path.name}-turns"))
 
     async def load(self, origin: str) -> list[Evidence]:
         """Give what counts of each location of an origin; what waits to be written counts too.
@@ -158,6 +163,17 @@ class SqliteStore:
         elif self._waiting and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_DELAY, self._flush_later)
 
+    async def lease(self, url: str) -> Lease | None:
+        """Ask for the turn to probe a URL; None = another process has it."""
+        return _Turn(self, url) if self._locks.take(url) else None
+
+    def end_turn(self, url: str) -> None:
+        """Let the next process probe a URL, once what waits is written."""
+        if self._waiting:
+            self._ended.append(url)
+        else:
+            self._locks.release(url)
+
     def flush(self) -> None:
         """Write what waits, in one transaction.
 
@@ -182,6 +198,9 @@ class SqliteStore:
                 raise
         self._waiting.clear()
         self._count = self._size = 0
+        for url in self._ended:
+            self._locks.release(url)
+        self._ended.clear()
 
     async def close(self) -> None:
         """Write what waits and close the file.
@@ -193,6 +212,7 @@ class SqliteStore:
             self.flush()
         finally:
             self._db.close()
+            self._locks.close()
 
     def _prepare(self) -> None:
         """Look whose file it is before anything of it is changed; make the tables in a new one."""
@@ -264,6 +284,17 @@ class SqliteStore:
             ) from None
 
 
+class _Turn:
+    """The turn to probe a URL."""
+
+    def __init__(self, store: SqliteStore, url: str) -> None:
+        self._store, self._url = store, url
+
+    async def release(self) -> None:
+        """Let the next process probe, once what was found is written."""
+        self._store.end_turn(self._url)
+
+
 def _evidence(origin: str, row: tuple[Any, ...]) -> Evidence:
     location, status, headers, final_url, error, truncated, hops, from_cache, at, sha256, packed, body = row
     seen = Evidence(
@@ -291,13 +322,11 @@ def _body_row(seen: Evidence) -> tuple[bytes, bool, bytes]:
 
 
 def _seen_row(seen: Evidence) -> tuple[Any, ...]:
-    hops = [(hop.url, hop.status) for hop in seen.hops]
-    told = [seen.sha256, seen.status, seen.final_url, seen.error, seen.truncated, hops, seen.from_cache]
     at = (seen.fetched_at - _EPOCH) // timedelta(microseconds=1)
     return (
         origin_of(seen.url),
         name_of(seen.url),
-        hashlib.sha256(json.dumps(told).encode()).digest()[:16],
+        observation(seen),
         bytes.fromhex(seen.sha256),
         seen.status,
         json.dumps(seen.headers, separators=(",", ":")),
