@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import audit, crawl, decide, linear, memory, read, register
+from benchmarks import audit, corpus, crawl, decide, linear, memory, read, register
 from benchmarks.register_pairs import PAIRS
 from benchmarks.report import Options
 
@@ -30,6 +30,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], Iterable[Table]]] = {
     "linear": linear.run,
     "audit": audit.run,
     "register": register.run,
+    "corpus": corpus.run,
 }
 
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the generated robots.txt files (default 1)")
     parser.add_argument("--real", type=Path, metavar="DIR", help="use the robots.txt files in DIR, one site a file")
     parser.add_argument("--works", type=int, default=200_000, help="of the synthetic register (default 200,000)")
+    parser.add_argument("--urls", type=int, default=1_000_000, help="of the corpus of a re-check (default 1,000,000)")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packages = ", ".join(f"{name} {version(name)}" for name in ("scrapy", "protego"))
     sys.stdout.write(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {packages}\n\n")
     for name in given.names or BENCHMARKS:
-        for table in BENCHMARKS[name](Options(given.rounds, given.seed, given.real, given.works)):
+        for table in BENCHMARKS[name](Options(given.rounds, given.seed, given.real, given.works, given.urls)):
             sys.stdout.write(table.to_markdown() + "\n")
             sys.stdout.flush()
     return 0

@@ -20,12 +20,14 @@ class Options(NamedTuple):
         seed: of the generator of robots.txt files.
         real: a directory of real robots.txt files to use in place of generated ones; None = generated.
         works: how many works the synthetic register has.
+        urls: how many URLs the corpus of a re-check has.
     """
 
     rounds: int
     seed: int
     real: Path | None
     works: int = 200_000
+    urls: int = 1_000_000
 
 
 class Target(NamedTuple):

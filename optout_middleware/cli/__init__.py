@@ -19,6 +19,7 @@ from optout_middleware.cli import (
     notice,
     pending,
     prove,
+    recheck,
     redact,
     register,
     replay,
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_to(commands)
     training_summary.add_to(commands)
     export.add_to(commands)
+    recheck.add_to(commands)
     return top
 
 

@@ -1,0 +1,132 @@
+"""The audit lines of a shard: one a record, or one for each site and deciding rule.
+
+Rule of this file: a line says of a record what a crawl's says of a page: stage "request" where its URL alone was
+judged, "response" with its body, "item" with what the register says. A grouped line carries the count and the SHA-256
+of the list of its URLs, each with a line end, in the order of the shard; its `url` is the first of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from optout_middleware.audit.line import Mask, line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from optout_middleware.audit.writer import Writer
+    from optout_middleware.corpus.recheck import Verdict
+
+FULL, GROUPED = "full", "grouped"
+MODES = (FULL, GROUPED)
+_MOST_GROUPS = 200_000  # in memory; beyond, those that are there are written, and may come again
+_TOGETHER = 1_024  # lines of one write
+
+
+class Lines:
+    """Writes the lines of one shard.
+
+    Args:
+        writer: of this shard alone.
+        shard: its name.
+        mode: one of `MODES`.
+        action_of: outcome -> what is done, in one word.
+        mask: hides the secrets of URLs.
+    """
+
+    def __init__(self, writer: Writer, shard: str, mode: str, action_of: Callable[[str], str], mask: Mask) -> None:
+        self._writer, self._shard, self._grouped = writer, shard, mode == GROUPED
+        self._action_of, self._mask = action_of, mask
+        self._groups: dict[tuple[str, str, str], _Group] = {}
+        self._templates: dict[int, tuple[Verdict, dict[str, Any]]] = {}  # by identity; held, so that it stays theirs
+
+    def add(self, urls: Sequence[str | None], verdicts: Sequence[Verdict], numbers: Sequence[int]) -> None:
+        """Write the lines of records, or count them into groups.
+
+        Args:
+            urls: of the records.
+            verdicts: about them.
+            numbers: of them in the shard.
+
+        Raises:
+            AuditError: they cannot be written.
+        """
+        if self._grouped:
+            self._group(urls, verdicts)
+            return
+        rows = [
+            self._line(url or "", verdict, number) for url, verdict, number in zip(urls, verdicts, numbers, strict=True)
+        ]
+        for start in range(0, len(rows), _TOGETHER):
+            self._writer.write(*rows[start : start + _TOGETHER])
+        self._templates.clear()
+
+    def close(self) -> None:
+        """Write the groups that are left.
+
+        Raises:
+            AuditError: they cannot be written.
+        """
+        rows = [
+            {
+                **self._template(group.verdict),
+                "shard": self._shard,
+                "count": group.count,
+                "urls_sha256": group.hashed.hexdigest(),
+            }
+            for group in self._groups.values()
+        ]
+        for start in range(0, len(rows), _TOGETHER):
+            self._writer.write(*rows[start : start + _TOGETHER])
+        self._groups.clear()
+        self._templates.clear()
+
+    def _group(self, urls: Sequence[str | None], verdicts: Sequence[Verdict]) -> None:
+        groups = self._groups
+        for url, verdict in zip(urls, verdicts, strict=True):
+            key = (verdict.origin, verdict.outcome, verdict.rule)
+            group = groups.get(key)
+            if group is None:
+                if len(groups) >= _MOST_GROUPS:
+                    self.close()
+                group = groups[key] = _Group(verdict)
+            group.count += 1
+            group.hashed.update(f"{url or ''}\n".encode("utf-8", "surrogatepass"))
+
+    def _line(self, url: str, verdict: Verdict, number: int) -> dict[str, Any]:
+        template = self._template(verdict)
+        masked = self._mask(url)
+        return {
+            **template,
+            "url": masked,
+            "final_url": masked if template["final_url"] is not None else None,
+            "shard": self._shard,
+            "record": number,
+        }
+
+    def _template(self, verdict: Verdict) -> dict[str, Any]:
+        known = self._templates.get(id(verdict))
+        if known is not None:
+            return known[1]
+        said = verdict.judged.to_dict() if verdict.judged is not None else {}
+        stage = "item" if said else "request" if verdict.size is None else "response"
+        made = line(
+            stage,
+            verdict.decision,
+            final_url=None if verdict.size is None else verdict.decision.url,
+            size=verdict.size,
+            action=self._action_of(verdict.outcome),
+            dry_run=False,
+            mask=self._mask,
+            said=said or None,
+        )
+        self._templates[id(verdict)] = verdict, made
+        return made
+
+
+class _Group:
+    __slots__ = ("count", "hashed", "verdict")
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict, self.count, self.hashed = verdict, 0, hashlib.sha256()

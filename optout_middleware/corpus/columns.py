@@ -1,0 +1,186 @@
+"""The columns of a record that a re-check reads, by whatever name a corpus has them.
+
+Rule of this file: pure. `RECORDS` is the one form in which records are decided about; what cannot be read as what a
+column is, counts as not there, except a URL: a record without one is decided about as such, never skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from optout_middleware.corpus.warc_records import date_of
+from optout_middleware.terms import OptOutError
+
+HEADERS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
+RECORDS = pa.schema([
+    ("record", pa.int64()),  # its number in the shard, from 0
+    ("url", pa.string()),
+    ("status", pa.int32()),
+    ("headers", HEADERS),
+    ("html", pa.binary()),
+    ("text", pa.string()),
+    ("title", pa.string()),
+    ("writers", pa.list_(pa.string())),
+    ("collected_at", pa.timestamp("us", "UTC")),
+    ("error", pa.string()),  # why the body is not whole
+])  # fmt: skip
+# Names in use for the same thing, the first that is there counts.
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "url": ("url", "URL", "target_uri", "warc_target_uri", "uri"),
+    "status": ("status", "http_status", "status_code"),
+    "headers": ("headers", "http_headers", "response_headers"),
+    "html": ("html", "raw_html", "body"),
+    "text": ("text", "content", "raw_content"),
+    "title": ("title",),
+    "writers": ("writers", "writer", "authors", "author"),
+    "collected_at": ("collected_at", "fetched_at", "fetch_time", "crawled_at", "warc_date", "date", "timestamp"),
+})  # fmt: skip
+
+
+def chosen(present: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Give the column of each field that is there.
+
+    Args:
+        present: names of the columns.
+        named: field -> column, where the user says which one.
+
+    Raises:
+        OptOutError: a field or column that is not there.
+    """
+    check_fields(named)
+    for column in named.values():
+        if column not in present:
+            raise OptOutError(f"there is no column {column!r}: there are {', '.join(present[:20])}")
+    found = {field: next((name for name in names if name in present), "") for field, names in NAMES.items()}
+    return {field: column for field, column in {**found, **named}.items() if column}
+
+
+def check_fields(named: Mapping[str, str]) -> None:
+    """Check that a mapping names fields of a record.
+
+    Raises:
+        OptOutError: it names something else.
+    """
+    if unknown := [field for field in named if field not in NAMES]:
+        raise OptOutError(f"{unknown[0]!r} is no field of a record: choose out of {', '.join(NAMES)}")
+
+
+def normalised(batch: Any, named: Mapping[str, str], first: int = 0) -> Any:
+    """Give an Arrow record batch of any corpus in the form of `RECORDS`.
+
+    Args:
+        batch: a `pyarrow.RecordBatch`.
+        named: field -> column, as `chosen` gives it.
+        first: the number of its first record.
+    """
+    size = batch.num_rows
+    arrays = []
+    for field in RECORDS:
+        if field.name == "record":
+            arrays.append(pa.array(range(first, first + size), pa.int64()))
+        elif field.name in named:
+            arrays.append(_array(field, batch.column(batch.schema.get_field_index(named[field.name]))))
+        else:
+            arrays.append(pa.nulls(size, field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=RECORDS)
+
+
+def of_values(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str], first: int) -> Any:
+    """Give rows of JSON values in the form of `RECORDS`; they need not have the same columns."""
+    arrays = []
+    for field in RECORDS:
+        if field.name == "record":
+            arrays.append(pa.array(range(first, first + len(rows)), pa.int64()))
+            continue
+        column = (named[field.name],) if field.name in named else NAMES.get(field.name, ())
+        values = [next((row[name] for name in column if row.get(name) is not None), None) for row in rows]
+        arrays.append(pa.array([_READ[field.name](value) for value in values], field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=RECORDS)
+
+
+def _array(field: Any, column: Any) -> Any:
+    """Cast a column where Arrow can without loss, else read it value by value."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if column.type == field.type:
+        return column
+    if field.name in ("url", "text", "title") and pa.types.is_large_string(column.type):
+        return column.cast(pa.string())
+    return pa.array([_READ[field.name](value) for value in column.to_pylist()], field.type)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+
+
+def _octets(value: Any) -> bytes | None:
+    return value.encode("utf-8", "replace") if isinstance(value, str) else value if isinstance(value, bytes) else None
+
+
+def _names(value: Any) -> list[str] | None:
+    if isinstance(value, str):
+        return [part for part in value.replace("|", ";").split(";") if part.strip()]
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [text for one in value if (text := _text(one))]
+    return None
+
+
+def _number(value: Any) -> int | None:
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return int(text) if len(text) == 3 and text.isascii() and text.isdecimal() else None  # noqa: PLR2004 - a status
+
+
+def _time(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        return date_of(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return date_of(str(value)) or _since_1970(value)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    return None
+
+
+def _since_1970(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _headers(value: Any) -> list[dict[str, str]] | None:
+    """Read headers: a mapping, a list of pairs, JSON of either, or the head of a response as text."""
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = [line.partition(":")[::2] for line in value.splitlines() if ":" in line]
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return None
+    return [pair for one in value for pair in _pairs(one)]
+
+
+def _pairs(one: Any) -> list[dict[str, str]]:
+    if isinstance(one, Mapping):
+        one = (one.get("name"), one.get("value"))
+    if not isinstance(one, Sequence) or len(one) != 2 or one[1] is None:  # noqa: PLR2004 - a pair
+        return []
+    name, values = one[0], one[1] if isinstance(one[1], list) else [one[1]]
+    return [{"name": str(name).strip().lower(), "value": _text(str(value).strip()) or ""} for value in values if name]
+
+
+_READ = {
+    "url": _text, "text": _text, "title": _text, "error": _text, "html": _octets, "writers": _names,
+    "status": _number, "collected_at": _time, "headers": _headers,
+}  # fmt: skip

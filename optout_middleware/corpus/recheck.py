@@ -1,0 +1,280 @@
+"""The one function of a re-check, batch -> batch: what holds for each record now.
+
+Rule of this file: pure over Arrow record batches, given the sites, what the register says, and a date; any engine can
+call it. Records that must come to the same share one verdict: of a site of which robots.txt alone speaks, those whose
+path meets the same rules.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from optout_middleware.corpus.sites import evidence_hash
+from optout_middleware.decide import named_by
+from optout_middleware.reasons import with_register
+from optout_middleware.settle import View
+from optout_middleware.signals.paths import canonical_path
+from optout_middleware.terms import Decision, Evidence, Outcome, Reason
+from optout_middleware.urls import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from optout_middleware.corpus.works import Judged
+    from optout_middleware.decide import Site
+    from optout_middleware.policy import Policy
+
+PREFIX = "optout_"
+RESULTS = pa.schema([
+    (f"{PREFIX}outcome", pa.string()),  # allow, pending or deny
+    (f"{PREFIX}reasons", pa.list_(pa.string())),  # each finding with its location, what settled it first
+    (f"{PREFIX}rule", pa.string()),  # of the specification or the register that settled it; empty = nothing is reserved
+    (f"{PREFIX}evidence", pa.string()),  # SHA-256 over what was looked at of the site
+    (f"{PREFIX}decided_at", pa.timestamp("us", "UTC")),
+    (f"{PREFIX}works", pa.string()),  # checked, not checkable, not asked
+])  # fmt: skip
+CHECKED, NOT_CHECKABLE, NOT_ASKED = "checked", "not checkable", "not asked"
+_MOST_PLANS = 4_096
+_MOST_VERDICTS = 1_000  # of one site
+_SHORTEST_HEAD = len("http://h")
+
+
+class Verdict:
+    """What holds for one record, or for all that share it.
+
+    Attributes:
+        decision: about the first of them.
+        outcome, reasons, rule, evidence: as they stand in the columns.
+        origin: of the site; empty = the URL has none.
+        judged: what the register said; None = nothing.
+        size: octets of the body that was judged; None = there was none.
+    """
+
+    __slots__ = ("decision", "evidence", "judged", "origin", "outcome", "reasons", "rule", "size")
+
+    def __init__(
+        self, decision: Decision, origin: str, evidence: str, judged: Judged | None = None, size: int | None = None
+    ) -> None:
+        self.decision, self.origin, self.evidence, self.judged, self.size = decision, origin, evidence, judged, size
+        self.outcome = decision.outcome.value
+        self.reasons = tuple(dict.fromkeys(f"{reason.finding} ({reason.location})" for reason in decision.reasons))
+        self.rule = _rule(decision)
+
+
+class Checked(NamedTuple):
+    """What a batch came to: the columns `RESULTS`, and the verdict of each record, shared where it is the same."""
+
+    columns: Any
+    verdicts: Sequence[Verdict]
+
+
+class Recheck:
+    """Decides about batches by one policy, at one date.
+
+    Args:
+        policy: what is decided by.
+        at: the date of the decision, aware.
+        documents: gives what was seen at URLs that a page names.
+    """
+
+    def __init__(
+        self, policy: Policy, at: datetime, documents: Callable[[Sequence[str]], list[Evidence]] = lambda _: []
+    ) -> None:
+        self._policy, self._at, self._documents = policy, at, documents
+        self._plans: OrderedDict[Site, _Plan] = OrderedDict()  # only what `Site` gives again for the same site
+
+    def __call__(
+        self, records: Any, sites: Mapping[str, Site], judged: Sequence[Judged | None] | None = None
+    ) -> Checked:
+        """Decide about a batch.
+
+        Args:
+            records: a record batch in the form of `optout_middleware.corpus.columns.RECORDS`.
+            sites: origin -> site, for every origin of the batch: `origins` gives these.
+            judged: what the register says of each record; None = it was not asked.
+        """
+        urls = records.column("url").to_pylist()
+        assets = _assets(records, urls, self._at)
+        plans: dict[str, _Plan] = {}
+        verdicts = []
+        for number, url in enumerate(urls):
+            origin = quick_origin(url)
+            said = judged[number] if judged else None
+            asset = assets[number] if assets else None
+            if not origin:
+                verdicts.append(Verdict(without_site(url or "", self._policy, self._at), "", evidence_hash(())))
+                continue
+            plan = plans.get(origin)
+            if plan is None:
+                plan = plans[origin] = self._plan(sites[origin])
+            if asset is None and (said is None or said.is_plain):
+                verdicts.append(plan.verdict(url))
+            else:
+                verdicts.append(self._judged(url, plan, asset, said))
+        return Checked(_columns(verdicts, judged, self._at), verdicts)
+
+    def _plan(self, site: Site) -> _Plan:
+        plan = self._plans.get(site)
+        if plan is None:
+            plan = self._plans[site] = _Plan(site, self._at)
+            if len(self._plans) > _MOST_PLANS:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(site)
+        return plan
+
+    def _judged(self, url: str, plan: _Plan, asset: Evidence | None, said: Judged | None) -> Verdict:
+        """Decide about a record by its own response and by what the register says."""
+        named = named_by(asset, self._policy) if asset is not None else ()
+        documents = self._documents(named) if named else []
+        decision = plan.site.decide(
+            url,
+            asset=asset,
+            licences=said.licences if said else (),
+            rulings=said.rulings if said else (),
+            documents=documents,
+            at=self._at,
+        )
+        if said is not None and said.judgement is not None:
+            judgement = said.judgement
+            decision = with_register(
+                decision,
+                self._policy,
+                claims=judgement.claims,
+                licences=[licence for licence in judgement.licences if licence.scopes],
+                rulings=said.rulings,
+                lifted=judgement.licences,
+                conditions=judgement.conditions,
+                final_url=url,
+            )
+        evidence = evidence_hash((*plan.sources, *(item.source for item in documents))) if documents else plan.evidence
+        size = len(asset.body) if asset is not None else None
+        return Verdict(decision, plan.site.origin, evidence, said, size)
+
+
+class _Plan:
+    """One site ready for many URLs: verdicts by the rules that a path meets."""
+
+    def __init__(self, site: Site, at: datetime) -> None:
+        self.site, self._at = site, at
+        view = View.of(site.policy, site.files)
+        self.sources = view.sources
+        self.evidence = evidence_hash(view.sources)
+        robots = view.robots
+        # Other files, and licences that robots.txt names, speak of paths in ways of their own.
+        self._is_shared = not (view.kept or view.documents or (robots is not None and robots.licences))
+        self._robots = robots
+        self._rules = () if robots is None else tuple(robots.rules.values())
+        self._fetch = () if robots is None else (robots.fetch, *(rules for _, rules in robots.others))
+        self._fetch = tuple(rules for rules in self._fetch if len(rules))
+        self._verdicts: dict[Hashable, Verdict] = {}
+
+    def verdict(self, url: str) -> Verdict:
+        """Give the verdict about a URL of which nothing else is known."""
+        if not self._is_shared:
+            return self._decided(url)
+        key = self._met(canonical_path(url)) if self._fetch or self._rules or self._robots is None else None
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._decided(url)
+            if len(self._verdicts) < _MOST_VERDICTS:
+                self._verdicts[key] = verdict
+        return verdict
+
+    def _met(self, path: str) -> Hashable:
+        """Give all that the decision about a path can depend on: the lines of robots.txt that speak of it."""
+        if self._robots is None:
+            return path == "/robots.txt"
+        met: list[Hashable] = [self._line(rules.may_fetch(path)) for rules in self._fetch]
+        met += [tuple(line.number for line in rules.matching(path)) for rules in self._rules]
+        return tuple(met)
+
+    @staticmethod
+    def _line(answer: tuple[bool, Any]) -> int:
+        return 0 if answer[1] is None else int(answer[1].number)
+
+    def _decided(self, url: str) -> Verdict:
+        return Verdict(self.site.decide(url, at=self._at), self.site.origin, self.evidence)
+
+
+def origins(records: Any) -> set[str]:
+    """Give the origins of a batch, those for which `Recheck` needs sites."""
+    return origins_of(records.column("url").to_pylist())
+
+
+def origins_of(urls: Iterable[str | None]) -> set[str]:
+    """Give the origins of URLs; what has none is left out."""
+    return {origin for url in urls if (origin := quick_origin(url))}
+
+
+def quick_origin(url: str | None) -> str:
+    """Give the origin of a URL; empty = it has none."""
+    if not url:
+        return ""
+    end = url.find("/", _SHORTEST_HEAD)
+    return _origin(url[:end] if end > 0 else url)
+
+
+@lru_cache(maxsize=16_384)  # a pure function; what comes before the path of a URL has all of its origin
+def _origin(head: str) -> str:
+    return origin_of(head) or ""
+
+
+def without_site(url: str, policy: Policy, at: datetime) -> Decision:
+    """Decide about a record whose URL is missing or not http(s): nobody can be asked about it."""
+    outcome, waits_for, override = policy.judge("unjudged")
+    note = f"{url.partition(':')[0].lower()}: has no location where a reservation could stand" if url else "no URL"
+    reason = Reason("unjudged", outcome, waits_for, None, "url", note=note, override=override)
+    return Decision(url, outcome, True, waits_for, (), (reason,), (), (), (), at, policy.sha256)
+
+
+def _assets(records: Any, urls: Sequence[str | None], at: datetime) -> list[Evidence | None]:
+    """Give the responses that records carry, as they were seen when they were collected; empty = none does."""
+    fields = {name: records.column(name) for name in ("status", "headers", "html", "collected_at", "error")}
+    size = records.num_rows
+    if fields["headers"].null_count == size and fields["html"].null_count == size:
+        return []
+    columns = [fields[name].to_pylist() for name in fields]
+    found: list[Evidence | None] = []
+    for url, status, headers, html, collected, error in zip(urls, *columns, strict=True):
+        if url is None or (headers is None and html is None):
+            found.append(None)
+            continue
+        pairs = [(pair["name"] or "", pair["value"] or "") for pair in headers or ()]
+        if headers is None:
+            pairs = [("content-type", "text/html")]
+        seen = Evidence(
+            url, status or 200, pairs, html or b"", collected or at, error=error or None, truncated=bool(error)
+        )
+        found.append(seen)
+    return found
+
+
+def _rule(decision: Decision) -> str:
+    """Give the rule that settled a decision; empty where nothing is reserved."""
+    if decision.outcome is Outcome.ALLOW or not decision.reasons:
+        return ""
+    settled = decision.reasons[0]
+    return settled.statement.rule if settled.statement is not None else settled.finding
+
+
+def _columns(verdicts: Sequence[Verdict], judged: Sequence[Judged | None] | None, at: datetime) -> Any:
+    size = len(verdicts)
+    if judged is None:
+        works = [NOT_ASKED] * size
+    else:
+        works = [CHECKED if said is not None and said.is_checkable else NOT_CHECKABLE for said in judged]
+    arrays = [
+        pa.array([verdict.outcome for verdict in verdicts], pa.string()),
+        pa.array([verdict.reasons for verdict in verdicts], RESULTS.field(1).type),
+        pa.array([verdict.rule for verdict in verdicts], pa.string()),
+        pa.array([verdict.evidence for verdict in verdicts], pa.string()),
+        pa.repeat(pa.scalar(at, RESULTS.field(4).type), size),
+        pa.array(works, pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=RESULTS)
