@@ -297,6 +297,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", _action),
     Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),
+    Setting(
+        "OPTOUT_LANGUAGE_FIELD", "language",
+        "the field of an item that holds its language, for the share of a dry run; empty = none", _text,
+    ),
     Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", _filled(_text)),
     Setting("OPTOUT_FETCH_RESERVED", False, "whether pages that their site reserves are fetched", _boolean),
     Setting(
@@ -356,6 +360,7 @@ class Settings:
     excluded_sites: tuple[str, ...]
     action: str
     dry_run: bool
+    language_field: str
     tag_field: str
     fetch_reserved: bool
     store: str

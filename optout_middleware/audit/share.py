@@ -1,46 +1,47 @@
-"""How much of a crawl is excluded, by host and by signal: for a dry run, and for an alarm.
+"""How much of a crawl is excluded, and by what: for a dry run, and for an alarm.
 
-Rule of this file: it counts decisions, in bounded memory, and says where it stopped telling hosts apart.
+Rule of this file: it counts decisions, in bounded memory; what the counts come to stands in `share_figures`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware.audit import share_figures
+from optout_middleware.audit.profiles import NOT_LOOKED_AT, STANDINGS, judge, of_profile, standing
+from optout_middleware.audit.share_table import table
+from optout_middleware.audit.tallies import MEASURES, NONE, Tallies
+from optout_middleware.policy import Profile
 from optout_middleware.terms import Outcome
 from optout_middleware.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from optout_middleware.terms import Decision
+    from optout_middleware.audit.profiles import Judged
+    from optout_middleware.audit.tallies import Counts
+    from optout_middleware.policy import Policy
+    from optout_middleware.terms import Decision, Reason
 
-# What became of an asset, or would have: forbidden = robots.txt forbids to fetch it; unknown = kept, although
-# some location could not be looked at.
-STANDINGS = ("kept", "excluded", "pending", "unknown", "forbidden")
-MEASURES = ("requests", "items", "bytes")
-MAX_HOSTS = 10_000
-OTHER_HOSTS = "(other hosts)"
-SHOWN_HOSTS = 20
+__all__ = ["MEASURES", "STANDINGS", "Alarm", "Sample", "Share", "causes", "standing"]
+
 ALARM_PAGES = 10_000
 ALARM_PERCENT = 40
+MOST_SAMPLES = 3  # quotations for each finding, each of another site
+LONGEST_QUOTE = 300  # characters
+LETTER_SENDERS = "(senders of letters)"  # people, whose names a summary does not tell: docs/privacy.md
+_SENDER = "sender:"
+_LONGEST_NAME = 100  # characters of a language or rightholder
 
-_NOT_LOOKED_AT = frozenset({"unreachable", "robots-unreachable"})
-_NAME, _NUMBER, _PERCENT = 40, 16, 9  # widths of the columns of the table
 
+class Sample(NamedTuple):
+    """One quotation of what raised a finding."""
 
-def standing(decision: Decision) -> str:
-    """Tell which of `STANDINGS` a decision comes to; `forbidden` goes before all others."""
-    findings = {reason.finding for reason in decision.reasons}
-    if "fetch-forbidden" in findings:
-        return "forbidden"
-    if decision.outcome is Outcome.DENY:
-        return "excluded"
-    if decision.outcome is Outcome.PENDING:
-        return "pending"
-    return "unknown" if findings & _NOT_LOOKED_AT and not decision.licences else "kept"
+    url: str
+    where: str
+    text: str
 
 
 def causes(decision: Decision) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def causes(decision: Decision) -> tuple[str, ...]:
         reason
         for reason in decision.reasons
         if reason.outcome is decision.outcome
-        and (decision.outcome is not Outcome.ALLOW or reason.finding in _NOT_LOOKED_AT)
+        and (decision.outcome is not Outcome.ALLOW or reason.finding in NOT_LOOKED_AT)
     ]
     named = (_cause(r.statement.signal if r.statement else r.location, r.finding) for r in decisive)
     return tuple(dict.fromkeys(named))
@@ -64,94 +65,106 @@ def _cause(signal: str, finding: str) -> str:
 
 
 class Share:
-    """Counts requests, items and bytes by what became of them; by host and by cause.
+    """Counts requests, items, octets and text by what became of them: by site, cause, finding, language, rightholder.
 
-    The first `MAX_HOSTS` hosts are told apart, all later ones are counted as `OTHER_HOSTS`.
+    Args:
+        policy: by which the decisions were made.
+        mask: hides the secrets of URLs in what is quoted.
     """
 
-    def __init__(self) -> None:
-        self._total = _Tally()
-        self._hosts: dict[str, _Tally] = {}
-        self._causes: dict[str, _Tally] = {}
+    def __init__(self, policy: Policy, mask: Callable[[str], str] = str) -> None:
+        self._policy, self._mask = policy, mask
+        self.tallies = Tallies()
+        self.samples: dict[str, list[Sample]] = {}
+        self._quoted: set[tuple[str, str]] = set()
+        self._told: dict[str, Any] | None = None  # since laying out thousands of sites takes seconds
 
-    def add(self, decision: Decision, *, requests: int = 0, items: int = 0, size: int = 0) -> None:
+    def add(
+        self,
+        decision: Decision,
+        *,
+        requests: int = 0,
+        items: int = 0,
+        size: int | None = None,
+        text: int = 0,
+        language: str = "",
+    ) -> None:
         """Count what one decision was about.
 
         Args:
             decision: what was decided.
             requests: how many.
             items: how many.
-            size: of the body, in bytes.
+            size: of the body, in octets; None = nothing was fetched.
+            text: of the items, in octets of UTF-8.
+            language: of the items; empty = not known.
         """
-        host, became = host_of(decision.url), standing(decision)
-        if host not in self._hosts and len(self._hosts) - (OTHER_HOSTS in self._hosts) >= MAX_HOSTS:
-            host = OTHER_HOSTS
-        counts = (requests, items, size)
-        self._total.add(became, counts)
-        self._hosts.setdefault(host, _Tally()).add(became, counts)
+        counts: Counts = (requests, items, size or 0, text)
+        if counts == NONE:
+            return
+        self._told = None
+        host, became, tallies = host_of(decision.url), standing(decision), self.tallies
+        site = tallies.site(host)
+        tallies.add(("standing", became), site, counts)
+        if requests and size is None:
+            tallies.add(("not-fetched", became), site, counts)
+        if items and language:
+            tallies.add(("language", tallies.name("language", language[:_LONGEST_NAME]), became), site, counts)
         if became != "kept":
             for cause in causes(decision):
-                self._causes.setdefault(cause, _Tally()).add(became, counts)
+                tallies.add(("signal", tallies.name("signal", cause), became), site, counts)
+        if decision.waits_for is not None:
+            tallies.add(("waits-for", decision.waits_for.value), site, counts)
+        for party in dict.fromkeys(_parties(decision)):
+            tallies.add(("rightholder", tallies.name("rightholder", party), became), site, counts)
+        self._add_profiles(decision, host, site, counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all counts as JSON values: standing -> measure -> count, of all, by signal and by host."""
-        return {
-            "total": self._total.to_dict(),
-            "by_signal": {cause: tally.to_dict() for cause, tally in sorted(self._causes.items())},
-            "by_host": {host: tally.to_dict() for host, tally in sorted(self._hosts.items())},
-            "hosts_told_apart": OTHER_HOSTS not in self._hosts,
-        }
+        """Give all counts and shares as JSON values; docs/estimate.md says what each is."""
+        if self._told is None:
+            self._told = share_figures.to_dict(self.tallies, self.samples)
+        return self._told
 
     def table(self) -> str:
-        """Give the counts as a table for people; what was excluded, pending, unknown and forbidden apart."""
-        whole = self._total.all()
-        rows = [_row("", [f"{measure:>{_NUMBER + _PERCENT}}" for measure in MEASURES])]
-        rows += [_counted(became, self._total.of(became), whole) for became in STANDINGS]
-        rows.append(_counted("all", whole, whole))
-        for became in STANDINGS[1:]:
-            rows += self._section(became, whole)
-        if OTHER_HOSTS in self._hosts:
-            rows.append(f"More than {MAX_HOSTS:,} hosts: all that came later are counted as {OTHER_HOSTS}.")
-        return "\n".join(rows)
+        """Give the shares as a table for people."""
+        return table(self.to_dict())
 
-    def _section(self, became: str, whole: Sequence[int]) -> list[str]:
-        """Lay out one standing by signal and by host; none where nothing came to it."""
-        signals, hosts = _largest_first(self._causes, became), _largest_first(self._hosts, became)
-        if not hosts:
-            return []
-        rows = ["", f"{became} by signal, of all (under each that applies)"]
-        rows += [_counted(f"  {cause}", self._causes[cause].of(became), whole) for cause in signals]
-        rows.append(f"{became} by host, of all of the host")
-        for host in hosts[:SHOWN_HOSTS]:
-            rows.append(_counted(f"  {host}", self._hosts[host].of(became), self._hosts[host].all()))
-        if len(hosts) > SHOWN_HOSTS:
-            rows.append(f"  and {len(hosts) - SHOWN_HOSTS:,} more")
-        return rows
+    def _add_profiles(self, decision: Decision, host: str, site: int, counts: Counts) -> None:
+        """Count what each profile makes of the findings."""
+        judged: dict[str, Judged] = {}
+        for profile in Profile:
+            by = judged[profile.value] = judge(decision, self._policy, of_profile(self._policy, profile))
+            self.tallies.add(("profile", profile.value, by.standing), site, counts)
+            findings = {reason.finding: reason for reason in reversed(by.causes)}
+            for finding, reason in findings.items():
+                self.tallies.add(("lost", profile.value, finding), site, counts)
+                if len(findings) == 1:
+                    self.tallies.add(("only", profile.value, finding), site, counts)
+                self._quote(finding, reason, decision.url, host)
+        if bool(judged[Profile.PRECAUTIONARY].causes) and not judged[Profile.LITERAL].causes:
+            self.tallies.add(("caution",), site, counts)
+
+    def _quote(self, finding: str, reason: Reason, url: str, host: str) -> None:
+        """Quote what a site said, of few sites; what the register says may name people and stands in the log."""
+        said = reason.statement
+        samples = self.samples.setdefault(finding, [])
+        if said is None or said.signal == "register" or len(samples) >= MOST_SAMPLES or (finding, host) in self._quoted:
+            return
+        self._quoted.add((finding, host))
+        text = " ".join(said.text.split())[:LONGEST_QUOTE]
+        samples.append(Sample(self._mask(url), f"{said.location}, {said.where}", self._mask(text)))
 
 
-class _Tally:
-    """Counts of each measure by standing."""
-
-    __slots__ = ("_counts",)
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, ...]] = {}
-
-    def add(self, became: str, counts: tuple[int, ...]) -> None:
-        self._counts[became] = tuple(old + new for old, new in zip(self.of(became), counts, strict=True))
-
-    def of(self, became: str) -> tuple[int, ...]:
-        return self._counts.get(became, (0,) * len(MEASURES))
-
-    def all(self) -> tuple[int, ...]:
-        return tuple(map(sum, zip(*map(self.of, STANDINGS), strict=True)))
-
-    def to_dict(self) -> dict[str, dict[str, int]]:
-        return {
-            became: dict(zip(MEASURES, self._counts[became], strict=True))
-            for became in STANDINGS
-            if became in self._counts
-        }
+def _parties(decision: Decision) -> list[str]:
+    """Give who claims an asset that is not kept for it."""
+    named = [
+        reason.statement.where
+        for reason in decision.reasons
+        if reason.outcome is not Outcome.ALLOW
+        and reason.statement is not None
+        and reason.statement.signal == "register"
+    ]
+    return [LETTER_SENDERS if _SENDER in name else name[:_LONGEST_NAME] for name in named]
 
 
 class Alarm:
@@ -188,20 +201,3 @@ class Alarm:
             self._excluded += step
             for cause in page:
                 self._causes[cause] += step
-
-
-def _largest_first(tallies: Mapping[str, _Tally], became: str) -> list[str]:
-    """Give the names with something of that standing; equals by name, so that two runs tell the same."""
-    found = [(tally.of(became), name) for name, tally in tallies.items() if any(tally.of(became))]
-    return [name for _, name in sorted(found, key=lambda row: ([-count for count in row[0]], row[1]))]
-
-
-def _counted(name: str, counts: Sequence[int], whole: Sequence[int]) -> str:
-    """Lay out counts, each with its share of the whole."""
-    shares = [f"{count * 100 / of:.1f} %" if of else "" for count, of in zip(counts, whole, strict=True)]
-    pairs = zip(counts, shares, strict=True)
-    return _row(name, [f"{count:>{_NUMBER},}{share:>{_PERCENT}}" for count, share in pairs])
-
-
-def _row(name: str, cells: Iterable[str]) -> str:
-    return f"{name:<{_NAME}}{''.join(cells)}".rstrip()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from optout_middleware.cli import (
     check,
+    estimate,
     explain,
     export,
     notice,
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"%(prog)s {version('optout-middleware')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check.add_to(commands)
+    estimate.add_to(commands)
     signals.add_to(commands)
     register.add_to(commands)
     notice.add_to(commands)

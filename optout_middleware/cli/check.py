@@ -124,7 +124,7 @@ async def _check(urls: Sequence[str], policy: Policy, limits: Limits, *, with_te
     try:
         checked = []
         for url in urls:
-            decision, page = await _resolve(url, gather, fetch, limits, policy)
+            decision, page = await resolve(url, gather, fetch, limits, policy)
             site_of = partial(gather.site, fetch=fetch)
             one = replace(limits, max_bytes=_PAGE_LIMIT, max_redirects=0)
             terms = await read_terms(page if with_terms else None, policy, one, site_of, fetch)
@@ -166,7 +166,7 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-async def _resolve(
+async def resolve(
     url: str, gather: Gather, fetch: Fetch, limits: Limits, policy: Policy
 ) -> tuple[Decision, Evidence | None]:
     """Follow the redirects from a URL as far as each origin's robots.txt lets us; decide at every link."""

@@ -12,6 +12,7 @@ from scrapy.exceptions import DropItem
 
 from optout_middleware.audit.log import AuditError
 from optout_middleware.crawl.extension import Judged
+from optout_middleware.crawl.item_text import language_of, octets_of_text
 from optout_middleware.crawl.judge import untaggable, without_page
 from optout_middleware.crawl.record import now
 from optout_middleware.crawl.tagging import UntaggableError, tag_of, tagged
@@ -66,7 +67,8 @@ def _acted_on(optout: OptOut, record: Record, item: Any, judged: Judged) -> Any:
     settings, decision = optout.settings, judged.decision
     allowed = decision.outcome is Outcome.ALLOW
     if settings.dry_run:
-        record.count_item(decision, "kept" if allowed else "dropped")
+        text, language = octets_of_text(item), language_of(item, settings.language_field)
+        record.count_item(decision, "kept" if allowed else "dropped", text=text, language=language)
         return item
     if not allowed and settings.action == "drop":
         record.count_item(decision, "dropped")

@@ -52,6 +52,8 @@ STATS: Mapping[str, str] = {
     "optout/site/memory": "sites answered from memory",
     "optout/site/store": "sites whose robots.txt was fresh in the store",
     "optout/site/looked": "sites that were looked at, in the store or by probes",
+    "optout/store/lost": "times that the server of the store was lost, and the crawl went on with probes of its own",
+    "optout/probe/shared": "locations and documents that another crawl probed while this one was about to",
     "optout/probe/per_site": "probes of all locations, for each site that was looked at",
     **{
         f"optout/probe/{location}/{result}": f"probes of {location} that {meaning}"
@@ -66,8 +68,6 @@ STATS: Mapping[str, str] = {
     "optout/archive/pages": "of these, pages and files",
     "optout/archive/pages_not_sampled": "pages that said nothing and are not in the sample that is archived",
     "optout/archive/pages_not_derivable": "pages of which what was said is archived, but no part that says it again",
-    "optout/store/lost": "times that the server of the store was lost, and the crawl went on with probes of its own",
-    "optout/probe/shared": "locations and documents that another crawl probed while this one was about to",
     "optout/audit/lines": "lines written to the audit log",
     "optout/pending_urls": "URLs in the list of pending URLs",
 }
@@ -111,7 +111,7 @@ class Record:
         except OptOutError as error:
             self._log.close({"finish_reason": str(error)})
             raise
-        self.share = Share() if settings.dry_run else None
+        self.share = Share(settings.policy, self._mask) if settings.dry_run else None
         self._alarm = Alarm()
         self._pending = _PendingUrls(self._log)
 
@@ -167,7 +167,7 @@ class Record:
         if not decision.may_fetch:
             stats.inc_value("optout/media/fetch_forbidden" if media else "optout/page/fetch_forbidden")
         if self.share is not None:
-            self.share.add(decision, requests=1, size=size or 0)
+            self.share.add(decision, requests=1, size=size)
         elif not media and (alarm := self._alarm.add(decision)) is not None:
             logger.warning(alarm)
         return where
@@ -191,11 +191,11 @@ class Record:
             self._pending.add(decision.url)
         return where
 
-    def count_item(self, decision: Decision, what: str) -> None:
-        """Count an item by what became of it: "kept", "tagged" or "dropped"."""
+    def count_item(self, decision: Decision, what: str, *, text: int = 0, language: str = "") -> None:
+        """Count an item by what became of it: "kept", "tagged" or "dropped"; in a dry run its text too, in octets."""
         self._stats.inc_value(f"optout/item/{what}")
         if self.share is not None:
-            self.share.add(decision, items=1)
+            self.share.add(decision, items=1, text=text, language=language)
 
     def count_credited(self) -> None:
         """Count an item about which the register was asked."""

@@ -46,7 +46,7 @@ class Writer:
     """Writes the lines of one run."""
 
     def __init__(self, directory: Path, run: str = RUN, *, dry_run: bool = False, **settings: Any) -> None:
-        self.now, self._dry_run, self.share = AT, dry_run, Share()
+        self.now, self._dry_run, self.share = AT, dry_run, Share(POLICY, Mask(()))
         self.log = AuditLog(
             directory, run=run, writer="main", operator="Example Labs", policy=POLICY,
             settings={"OPTOUT_DRY_RUN": dry_run, **settings}, now=lambda: self.now,

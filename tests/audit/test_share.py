@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
-from optout_middleware.audit import share as audit_share
+from optout_middleware.audit import share_table, tallies
 from optout_middleware.audit.share import Alarm, Share, causes, standing
 from optout_middleware.decide import Site
-from optout_middleware.policy import Policy, Profile
-from optout_middleware.terms import Decision, Evidence, Licence, Usage
+from optout_middleware.policy import Override, Policy, Profile
+from optout_middleware.reasons import with_register
+from optout_middleware.terms import Claim, Decision, Evidence, Licence, Outcome, Usage
 
 AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 POLICY = Policy("ExampleCorpusBot")
@@ -20,6 +23,7 @@ LICENCE = Licence(
     "News House", ("news.example",), (Usage.TRAIN_AI,), AT, AT.replace(year=2027), "contract 7", "A. Person"
 )
 NOTHING = b"User-agent: *\nAllow: /\n"
+TOKENS = b"User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /\n"
 REFUSAL = b"User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n"
 
 
@@ -29,6 +33,7 @@ def decided(
     *,
     profile: str = "precautionary",
     licensed: bool = False,
+    policy: Policy = POLICY,
 ) -> Decision:
     """Decide about a page by what its site says; a number for tdmrep.json is its status."""
     status, body = (200, tdmrep) if isinstance(tdmrep, bytes) else (tdmrep, b"")
@@ -36,7 +41,7 @@ def decided(
         Evidence("http://news.example/robots.txt", 200, (), robots, AT),
         Evidence("http://news.example/.well-known/tdmrep.json", status, (), body, AT),
     ]
-    site = Site.read(files, replace(POLICY, profile=Profile(profile)))
+    site = Site.read(files, replace(policy, profile=Profile(profile)))
     return site.decide("http://news.example/a", licences=(LICENCE,) if licensed else (), at=AT)
 
 
@@ -47,6 +52,17 @@ PENDING = decided(tdmrep=503)
 UNKNOWN = decided(tdmrep=503, profile="literal")
 FORBIDDEN = decided(b"User-agent: *\nDisallow: /a\n")
 LICENSED = decided(tdmrep=503, licensed=True)
+LICENSED_LITERALLY = decided(tdmrep=503, profile="literal", licensed=True)
+CONSENSUS = decided(TOKENS)
+CONSENSUS_AND_REFUSAL = decided(TOKENS + b"\nUser-agent: *\nContent-Signal: ai-train=no\nAllow: /\n")
+CLAIMED = with_register(
+    KEPT,
+    POLICY,
+    claims=[
+        Claim("register-strong", "SACEM", "R3", "all of its repertoire"),
+        Claim("register-strong", "sender:Ada Person", "R3", "a letter"),
+    ],
+)
 UNSEEN = Site.unseen("http://news.example", POLICY).decide("http://news.example/a", at=AT)
 
 
@@ -71,90 +87,227 @@ def test_decision_has_one_standing_and_its_causes(decision: Decision, became: st
 
 def counted() -> Share:
     """Count a small crawl."""
-    share = Share()
-    share.add(KEPT, requests=6, items=6, size=6000)
-    share.add(TWICE, requests=2, items=3, size=2000)
-    share.add(replace(EXCLUDED, url="http://blog.example/"), requests=1, items=1, size=1000)
-    share.add(PENDING, requests=1)
+    share = Share(POLICY)
+    share.add(KEPT, requests=6, size=6000)
+    share.add(KEPT, items=6, text=2400)
+    share.add(TWICE, requests=2, size=2000)
+    share.add(TWICE, items=3, text=800)
+    share.add(replace(EXCLUDED, url="http://blog.example/"), requests=1, items=1, size=1000, text=400)
+    share.add(PENDING, requests=1, size=0)
     return share
 
 
 def test_share_counts_by_standing_signal_and_host() -> None:
-    """Requests, items and bytes apart; what two signals excluded counts under each of them."""
-    excluded = {"requests": 2, "items": 3, "bytes": 2000}
-    assert counted().to_dict() == {
-        "total": {
-            "kept": {"requests": 6, "items": 6, "bytes": 6000},
-            "excluded": {"requests": 3, "items": 4, "bytes": 3000},
-            "pending": {"requests": 1, "items": 0, "bytes": 0},
-        },
-        "by_signal": {
-            "content-signal refusal": {"excluded": {"requests": 3, "items": 4, "bytes": 3000}},
-            "tdmrep refusal": {"excluded": excluded},
-            "tdmrep.json unreachable": {"pending": {"requests": 1, "items": 0, "bytes": 0}},
-        },
-        "by_host": {
-            "blog.example": {"excluded": {"requests": 1, "items": 1, "bytes": 1000}},
-            "news.example": {
-                "kept": {"requests": 6, "items": 6, "bytes": 6000},
-                "excluded": excluded,
-                "pending": {"requests": 1, "items": 0, "bytes": 0},
-            },
-        },
-        "hosts_told_apart": True,
+    """Requests, items, octets and tokens apart; what two signals excluded counts under each of them."""
+    excluded = {"requests": 2, "items": 3, "bytes": 2000, "tokens": 200}
+    kept = {"requests": 6, "items": 6, "bytes": 6000, "tokens": 600}
+    pending = {"requests": 1, "items": 0, "bytes": 0, "tokens": 0}
+    both = {"requests": 3, "items": 4, "bytes": 3000, "tokens": 300}
+    told = counted().to_dict()
+    assert told["total"] == {"kept": kept, "excluded": both, "pending": pending}
+    assert told["by_signal"] == {
+        "content-signal refusal": {"excluded": both},
+        "tdmrep refusal": {"excluded": excluded},
+        "tdmrep.json unreachable": {"pending": pending},
     }
-    assert json.loads(json.dumps(counted().to_dict())) == counted().to_dict()
+    assert told["by_host"] == {
+        "blog.example": {"excluded": {"requests": 1, "items": 1, "bytes": 1000, "tokens": 100}},
+        "news.example": {"kept": kept, "excluded": excluded, "pending": pending},
+    }
+    assert told["hosts_told_apart"] is True
+    assert told["by_waits_for"]["probe"]["requests"] == 1
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_every_figure_is_explained() -> None:
+    """docs/estimate.md lists each field of a share; what is left is about the share as a whole."""
+    text = (Path(__file__).parents[2] / "docs" / "estimate.md").read_text("utf-8")
+    rows = [row.split(" | ")[0] for row in text.splitlines() if row.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert set(counted().to_dict()) == listed | {"tokens", "most_hosts"}
+
+
+def test_few_sites_have_a_share_and_no_interval() -> None:
+    """Two sites say nothing of others, however many pages they have."""
+    share = counted().to_dict()["shares"]["excluded"]["requests"]
+    assert share == {"share": 0.3, "low": None, "high": None, "sites": 2, "why": "too few sites: 2 of at least 50"}
+
+
+def test_many_sites_have_an_interval() -> None:
+    """Sixty sites, a third of them reserved, in every measure that there is something of."""
+    share = Share(POLICY)
+    for number in range(60):
+        share.add(replace(EXCLUDED if number % 3 else KEPT, url=f"http://h{number}.example/"), requests=2, size=100)
+    told = share.to_dict()
+    assert list(told["shares"]["excluded"]) == ["requests", "bytes"]
+    found = told["shares"]["excluded"]["requests"]
+    assert found["share"] == pytest.approx(2 / 3, abs=1e-6)
+    assert (found["low"], found["high"]) == (pytest.approx(0.54, abs=0.02), pytest.approx(0.78, abs=0.02))
+    between = f"{100 * found['low']:.1f} to {100 * found['high']:.1f} %"
+    assert next(row for row in share.table().splitlines() if row.startswith("excluded ")).endswith(between)
+
+
+def test_findings_under_both_profiles() -> None:
+    """What a finding costs, what it alone costs, and what of that is caution."""
+    share = Share(POLICY)
+    share.add(CONSENSUS, requests=4, size=400)
+    share.add(replace(CONSENSUS_AND_REFUSAL, url="http://b.example/"), requests=1, size=100)
+    share.add(replace(KEPT, url="http://c.example/"), requests=5, size=500)
+    told = share.to_dict()
+    row = told["by_finding"]["training-consensus"]
+    lost = {(p, part): row[p][part]["requests"] for p in ("precautionary", "literal") for part in ("lost", "only")}
+    assert lost == {
+        ("precautionary", "lost"): 5, ("precautionary", "only"): 4, ("literal", "lost"): 0, ("literal", "only"): 0,
+    }  # fmt: skip
+    assert [told["by_finding"]["refusal"]["literal"][part]["requests"] for part in ("lost", "only")] == [1, 1]
+    assert told["price_of_caution"]["requests"] == 4
+    assert told["price_of_caution"]["shares"]["requests"]["share"] == 0.4
+    assert {name: row["requests"] for name, row in told["by_profile"]["literal"].items()} == {"kept": 9, "excluded": 1}
+    assert row["top_sites"] == [
+        {"site": "news.example", "requests": 4, "items": 0}, {"site": "b.example", "requests": 1, "items": 0},
+    ]  # fmt: skip
+    assert row["samples"][0]["text"] == "Disallow: /"
+    assert "the price of caution: 4 pages, 0 tokens are lost under the precautionary profile only" in share.table()
+
+
+def test_profiles_agree_whichever_was_set() -> None:
+    """The same site comes to the same figures in a run of either profile."""
+    told = []
+    for profile in Profile:
+        share = Share(replace(POLICY, profile=profile))
+        for status, robots in ((503, NOTHING), (404, TOKENS), (404, REFUSAL)):
+            share.add(decided(robots, status, profile=profile.value), requests=1, size=10)
+        told.append(share.to_dict())
+    first, second = told
+    assert first["by_profile"] == second["by_profile"]
+    assert first["price_of_caution"] == second["price_of_caution"]
+    assert first["by_finding"] == second["by_finding"]
+
+
+def test_licence_and_override_count_under_both_profiles() -> None:
+    """What a licence lifts is lost under no profile; a row that a person judged otherwise is so under both."""
+    share = Share(POLICY)
+    share.add(LICENSED, requests=1, size=1)
+    assert share.to_dict()["by_finding"] == {}
+    literal = Share(replace(POLICY, profile=Profile.LITERAL))
+    literal.add(LICENSED_LITERALLY, requests=1, size=1)
+    assert literal.to_dict()["by_profile"] == share.to_dict()["by_profile"]
+    override = Override(Outcome.DENY, "A. Person", "asked by counsel")
+    policy = replace(POLICY, findings={"training-consensus": override})
+    overridden = Share(policy)
+    overridden.add(decided(TOKENS, policy=policy), requests=1, size=1)
+    found = overridden.to_dict()["by_finding"]["training-consensus"]
+    assert [found[profile.value]["only"]["requests"] for profile in Profile] == [1, 1]
+
+
+def test_forbidden_pages_are_estimated_from_their_site() -> None:
+    """Each is counted as an average page of its site; where none was fetched, as an average page of all."""
+    share = Share(POLICY)
+    share.add(KEPT, requests=4, size=4000)
+    share.add(KEPT, items=4, text=1600)
+    share.add(FORBIDDEN, requests=2)
+    share.add(replace(KEPT, url="http://b.example/"), requests=1, size=6000)
+    share.add(replace(FORBIDDEN, url="http://c.example/x"), requests=1)
+    told = share.to_dict()
+    assert told["total"]["forbidden"] == {"requests": 3, "items": 0, "bytes": 0, "tokens": 0}
+    found = told["not_fetched"]["forbidden"]
+    del found["shares"]["items"], found["shares"]["tokens"], found["shares"]["requests"]
+    share_of_bytes = found["shares"].pop("bytes")["share"]
+    # Two pages of 1,000 octets of the site itself, and one of 2,000, the average of all five pages that were fetched.
+    assert found == {"requests": 3, "items": 3, "bytes": 4000, "tokens": 280, "by_average": 1, "shares": {}}
+    assert share_of_bytes == pytest.approx(4000 / 14000, abs=1e-6)
+    assert "(for 1 of them no page of their site was fetched)" in share.table()
+
+
+def test_only_forbidden_pages_have_no_estimate() -> None:
+    """Where nothing was fetched there is nothing to estimate from."""
+    share = Share(POLICY)
+    share.add(FORBIDDEN, requests=2)
+    assert share.to_dict()["not_fetched"] == {"forbidden": {"requests": 2}}
+    assert "not fetched:" not in share.table()
+
+
+def test_languages_and_rightholders() -> None:
+    """Each language is its own whole; a rightholder is named unless known by a letter only."""
+    share = Share(POLICY)
+    share.add(CLAIMED, items=1, text=400, language="fr")
+    share.add(KEPT, items=3, text=1200, language="fr")
+    share.add(KEPT, items=6, text=2400, language="en")
+    share.add(KEPT, items=1, text=4)
+    told = share.to_dict()
+    assert set(told["by_language"]) == {"fr", "en"}
+    assert told["language_shares"]["fr"]["excluded"]["tokens"]["share"] == 0.25
+    assert {name: row["excluded"]["items"] for name, row in told["by_rightholder"].items()} == {
+        "SACEM": 1, "(senders of letters)": 1,
+    }  # fmt: skip
+    assert told["rightholder_shares"]["SACEM"]["excluded"]["items"]["share"] == pytest.approx(1 / 11, abs=1e-6)
+    assert "Ada" not in json.dumps(told)
+    assert told["by_finding"]["register-strong"]["samples"] == []
+
+
+def test_names_that_sites_choose_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after the last name that is told apart is counted under one, and nothing is lost."""
+    monkeypatch.setattr(tallies, "MAX_NAMES", 2)
+    share = Share(POLICY)
+    for language in ("a", "b", "c", "d", "a"):
+        share.add(KEPT, items=1, text=4, language=language)
+    told = share.to_dict()["by_language"]
+    assert {name: row["kept"]["items"] for name, row in told.items()} == {"a": 2, "b": 1, "(others)": 2}
+
+
+def test_samples_are_few_masked_and_of_several_sites() -> None:
+    """One quotation a site, three at most, without the secrets of the URL."""
+    share = Share(POLICY, mask=lambda text: text.replace("secret", "***"))
+    for number in (0, 0, 1, 2, 3):
+        share.add(replace(EXCLUDED, url=f"http://h{number}.example/?key=secret"), requests=1, size=1)
+    samples = share.to_dict()["by_finding"]["refusal"]["samples"]
+    assert [sample["url"] for sample in samples] == [f"http://h{number}.example/?key=***" for number in range(3)]
+    assert samples[0]["where"] == "robots.txt, line 2"
+    assert samples[0]["text"] == "Content-Signal: ai-train=no"
 
 
 def test_table_tells_each_share_largest_first() -> None:
     """At the end of a dry run people see the share of the whole, of each signal and of each host."""
     rows = [row.split() for row in counted().table().splitlines()]
-    assert rows == [
-        ["requests", "items", "bytes"],
-        ["kept", "6", "60.0", "%", "6", "60.0", "%", "6,000", "66.7", "%"],
-        ["excluded", "3", "30.0", "%", "4", "40.0", "%", "3,000", "33.3", "%"],
-        ["pending", "1", "10.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
-        ["unknown", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
-        ["forbidden", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
-        ["all", "10", "100.0", "%", "10", "100.0", "%", "9,000", "100.0", "%"],
-        [],
-        ["excluded", "by", "signal,", "of", "all", "(under", "each", "that", "applies)"],
-        ["content-signal", "refusal", "3", "30.0", "%", "4", "40.0", "%", "3,000", "33.3", "%"],
-        ["tdmrep", "refusal", "2", "20.0", "%", "3", "30.0", "%", "2,000", "22.2", "%"],
-        ["excluded", "by", "host,", "of", "all", "of", "the", "host"],
-        ["news.example", "2", "22.2", "%", "3", "33.3", "%", "2,000", "25.0", "%"],
-        ["blog.example", "1", "100.0", "%", "1", "100.0", "%", "1,000", "100.0", "%"],
-        [],
-        ["pending", "by", "signal,", "of", "all", "(under", "each", "that", "applies)"],
-        ["tdmrep.json", "unreachable", "1", "10.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
-        ["pending", "by", "host,", "of", "all", "of", "the", "host"],
-        ["news.example", "1", "11.1", "%", "0", "0.0", "%", "0", "0.0", "%"],
-    ]
+    assert rows[:7] == [
+        ["requests", "items", "bytes", "tokens", "95", "%", "interval", "(requests)"],
+        ["kept", "6", "60.0", "%", "6", "60.0", "%", "6,000", "66.7", "%", "600", "66.7", "%", "too", "few", "sites"],
+        ["excluded", "3", "30.0", "%", "4", "40.0", "%", "3,000", "33.3", "%", "300", "33.3", "%", "too", "few",
+         "sites"],
+        ["pending", "1", "10.0", "%", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%", "too", "few", "sites"],
+        ["unknown", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
+        ["forbidden", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%", "0", "0.0", "%"],
+        ["all", "10", "100.0", "%", "10", "100.0", "%", "9,000", "100.0", "%", "900", "100.0", "%"],
+    ]  # fmt: skip
+    named = [row[0] for row in rows if row]
+    assert named.index("content-signal") < named.index("tdmrep") < named.index("tdmrep.json")
+    assert named.index("news.example") < named.index("blog.example")
+    assert "pending pages wait for: probe 1" in counted().table()
 
 
 def test_table_of_nothing_divides_by_nothing() -> None:
     """A crawl that came to no page has a share of nothing."""
-    assert Share().table().splitlines()[1].split() == ["kept", "0", "0", "0"]
-    assert Share().to_dict()["total"] == {}
+    assert Share(POLICY).table().splitlines()[1].split() == ["kept", "0", "0", "0", "0"]
+    assert Share(POLICY).to_dict()["total"] == {}
 
 
 def test_table_shows_the_hosts_that_lose_most() -> None:
     """A long list is cut, and the table says by how much."""
-    share = Share()
-    for number in range(audit_share.SHOWN_HOSTS + 3):
-        share.add(replace(EXCLUDED, url=f"http://h{number}.example/"), requests=number + 1)
+    share = Share(POLICY)
+    for number in range(share_table.SHOWN + 3):
+        share.add(replace(EXCLUDED, url=f"http://h{number}.example/"), requests=number + 1, size=1)
     rows = share.table().splitlines()
-    assert rows[-1] == "  and 3 more"
-    assert rows[-2].split()[0] == "h3.example"
+    cut = rows.index("  and 3 more")
+    assert rows[cut - 1].split()[0] == "h3.example"
     assert "h0.example" not in share.table()
 
 
 def test_hosts_are_bounded_and_the_rest_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is lost from the counts; a host that is known is still told apart."""
-    monkeypatch.setattr(audit_share, "MAX_HOSTS", 2)
-    share = Share()
+    monkeypatch.setattr(tallies, "MAX_SITES", 2)
+    share = Share(POLICY)
     for host in ("a", "b", "c", "d", "a"):
-        share.add(replace(EXCLUDED, url=f"http://{host}.example/"), requests=1)
+        share.add(replace(EXCLUDED, url=f"http://{host}.example/"), requests=1, size=1)
     told = share.to_dict()
     assert {host: row["excluded"]["requests"] for host, row in told["by_host"].items()} == {
         "(other hosts)": 2,
@@ -162,7 +315,23 @@ def test_hosts_are_bounded_and_the_rest_is_named(monkeypatch: pytest.MonkeyPatch
         "b.example": 1,
     }
     assert told["hosts_told_apart"] is False
-    assert share.table().splitlines()[-1] == ("More than 2 hosts: all that came later are counted as (other hosts).")
+    assert "all that came later are counted as (other hosts), in groups." in share.table()
+
+
+def test_groups_of_sites_bear_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sites beyond the bound fall into groups that are alike, so the interval hardly changes."""
+    found = []
+    for most in (10_000, 10):
+        monkeypatch.setattr(tallies, "MAX_SITES", most)
+        share = Share(POLICY)
+        for number in range(3_000):
+            decision = EXCLUDED if number % 10 < 3 else KEPT
+            share.add(replace(decision, url=f"http://h{number}.example/"), requests=1 + number % 7, size=1)
+        found.append(share.to_dict()["shares"]["excluded"]["requests"])
+    one_by_one, grouped = found
+    assert one_by_one["share"] == grouped["share"]
+    widths = [row["high"] - row["low"] for row in (one_by_one, grouped)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)
 
 
 def fed(alarm: Alarm, *pages: tuple[Decision, int]) -> list[str]:
