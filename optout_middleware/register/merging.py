@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ONLY_NUMBERS = ("ipi", "ipi-base")  # identifiers of parties that hardly ever stand on pages
-_CACHE_KIB = 160 * 1024  # of pages while merging: parties are looked up in no order
+_CACHE_KIB = 64 * 1024  # of pages while merging: parties are looked up in no order; sorting takes as much again
 _CHUNK = 50_000  # rows that wait in memory
 _KINDS = {
     "work": "Work",

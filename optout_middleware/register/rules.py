@@ -138,7 +138,7 @@ def _settled(case: Case, claims: list[Claim]) -> Judgement:
         tuple(claims),
         tuple(sorted(case.conditions)),
         tuple(sorted(case.lifting, key=repr)),
-        tuple(dict.fromkeys(f"{rule}: {sentence}" for rule, sentence in sentences)),
+        tuple(dict.fromkeys((*(f"{rule}: {sentence}" for rule, sentence in sentences), *sorted(case.facts.notes)))),
         _sorted_matches(case),
     )
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
 
 from optout_middleware.register.model import (
+    Asset,
     Band,
     Declaration,
     Dispute,
+    Facts,
     Match,
     RightException,
+    UseContext,
 )
 from optout_middleware.register.rules import judge
 from optout_middleware.terms import Licence, Outcome, Usage
@@ -92,3 +95,10 @@ def test_no_licence_for_elsewhere_changes_a_scenario(known: Scenario) -> None:
         for moved in elsewhere:
             after = judge(added(facts, "licences", moved(all_of_it, context)), context)
             assert replace(after, chain=()) == before
+
+
+def test_what_can_hide_a_match_stands_in_the_chain() -> None:
+    """A block that was cut for size may hide an opt-out, so whoever reads the record is told."""
+    facts = Facts(Asset("https://texts.example/1"), notes=("2 blocks of works were cut for size",))
+    context = UseContext("Example Corp", Usage.TRAIN_AI, date(2026, 11, 24))
+    assert judge(facts, context).chain == ("2 blocks of works were cut for size",)
