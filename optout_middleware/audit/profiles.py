@@ -1,7 +1,8 @@
 """What the same findings come to under another profile, so that both can be counted side by side.
 
 Rule of this file: pure. A finding is judged again by its row; what a licence, a ruling or research settled stays so.
-Nothing is looked at again: under a stricter profile more may have been found.
+Nothing is looked at again: where a location was left out since another one had settled the matter, and by the other
+profile it does not, the asset is unknown, not kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from optout_middleware.files import location_of
+from optout_middleware.policy import FALLBACKS, LOCATIONS
 from optout_middleware.terms import Outcome, WaitsFor, strictest
 
 if TYPE_CHECKING:
@@ -62,6 +65,10 @@ def judge(decision: Decision, made_by: Policy, policy: Policy) -> Judged:
             waits.add(reason.waits_for or policy.judge(reason.finding)[1] or WaitsFor.PERSON)
     findings = {reason.finding for reason in decision.reasons}
     outcome = strictest(outcomes)
+    if outcome is Outcome.DENY:  # what nobody looked at could not have changed it
+        causes = [cause for cause in causes if cause.source or cause.statement or cause.finding not in NOT_LOOKED_AT]
+    elif outcome is Outcome.ALLOW is not decision.outcome and _not_looked_at(decision, policy):
+        findings.add("unreachable")
     waits_for = next((word for word in WaitsFor if word in waits), None) if outcome is Outcome.PENDING else None
     return Judged(_standing(outcome, findings, lifted=bool(decision.licences)), tuple(causes), waits_for)
 
@@ -79,6 +86,16 @@ def _outcome(reason: Reason, made_by: Policy, policy: Policy, *, lifting: bool) 
     if before is Outcome.ALLOW and lifting:  # it would have been lifted like the others
         return Outcome.ALLOW
     return after
+
+
+def _not_looked_at(decision: Decision, policy: Policy) -> bool:
+    """Tell whether a location was left out since another one settled the matter, which it does not do here."""
+    looked: set[str | None] = {location_of(source.url) for source in decision.evidence}
+    looked |= {reason.location for reason in decision.reasons}
+    return any(
+        name in LOCATIONS and name not in looked and not (name in FALLBACKS and FALLBACKS[name] in looked)
+        for name in policy.locations
+    )
 
 
 def _standing(outcome: Outcome, findings: set[str], *, lifted: bool) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optout_middleware.audit.report.dry_run import FEWEST_SITES, interval, shares
+from optout_middleware.audit.report.dry_run import shares
 from optout_middleware.audit.report.figures import MOST_COLUMNS, WIDTH, bars, columns, in_time
 
 SERIES = {"deny": "reserved", "pending": "pending", "allow": "no reservation found"}
@@ -47,33 +46,22 @@ def test_time_is_grouped(days: int, unit: str, count: int) -> None:
     assert sum(counts["allow"] for _, counts in grouped) == 2 * days
 
 
-def test_intervals_cover_the_truth() -> None:
-    """Of pages that share the fate of their site: 95 % intervals cover the true share in 93 to 97 % of 1,000 samples.
-
-    The true share is 3 in 10, by construction.
-    """
-    draw = random.Random(20261124)
-    covered = 0
-    for _ in range(1_000):
-        sites = [(size if draw.random() < 0.3 else 0, size) for size in (draw.choice((5, 10, 20)) for _ in range(200))]
-        low, high, why = interval(sites)
-        assert low is not None, why
-        assert high is not None
-        covered += low <= 0.3 <= high
-    assert 930 <= covered <= 970
-
-
-@pytest.mark.parametrize(
-    ("pairs", "told_apart", "why"),
-    [
-        ([(1, 2)] * (FEWEST_SITES - 1), True, "too few sites: 49 of at least 50"),
-        ([(1, 2)] * FEWEST_SITES, False, "sites were not all told apart"),
-        ([(0, 2)] * FEWEST_SITES, True, "the share is below 5 % or above 95 %"),
-    ],
-)
-def test_no_interval_without_ground(pairs: list[tuple[int, int]], told_apart: bool, why: str) -> None:
-    """It says why there is none."""
-    assert interval(pairs, told_apart=told_apart) == (None, None, why)
+def test_shares_are_those_of_the_manifest() -> None:
+    """With interval or reason as recorded; what nothing came to has neither."""
+    kept = {"requests": 3, "items": 0, "bytes": 0, "tokens": 0}
+    excluded = {**kept, "requests": 1}
+    share = {"share": 0.75, "low": 0.6, "high": 0.85, "sites": 60}
+    few = {"share": 0.25, "low": None, "high": None, "sites": 60, "why": "too few sites"}
+    told = {
+        "total": {"kept": kept, "excluded": excluded},
+        "shares": {"kept": {"requests": share}, "excluded": {"requests": few}},
+    }
+    rows = shares({"summary": {"share": told}})
+    assert [(row["standing"], row["count"], row["of"], row["low"], row["why"]) for row in rows] == [
+        ("kept", 3, 4, 0.6, ""),
+        ("excluded", 1, 4, None, "too few sites"),
+        *[(standing, 0, 4, None, "nothing came to it") for standing in ("pending", "unknown", "forbidden")],
+    ]
 
 
 @pytest.mark.parametrize("manifest", [{}, {"summary": None}, {"summary": {"share": {}}}, {"summary": {"share": 7}}])

@@ -184,6 +184,31 @@ def test_profiles_agree_whichever_was_set() -> None:
     assert first["by_finding"] == second["by_finding"]
 
 
+def test_what_was_left_out_is_unknown_under_the_other_profile() -> None:
+    """Where robots.txt settles a site alone, tdmrep.json is not looked at: by the literal profile nobody knows."""
+    robots = Evidence("http://news.example/robots.txt", 200, (), TOKENS, AT)
+    page = Evidence("http://news.example/a", 200, (), b"", AT)
+    alone = Site.read([robots], POLICY).decide("http://news.example/a", asset=page, at=AT)
+    share = Share(POLICY)
+    share.add(alone, requests=1, size=1)
+    told = share.to_dict()
+    assert list(told["by_profile"]["precautionary"]) == ["excluded"]
+    assert list(told["by_profile"]["literal"]) == ["unknown"]
+    assert told["price_of_caution"]["requests"] == 1
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_what_nobody_looked_at_is_no_cause_of_a_refusal(profile: Profile) -> None:
+    """A refusal in robots.txt is what costs the page, whether or not tdmrep.json was asked for."""
+    policy = replace(POLICY, profile=profile)
+    robots = Evidence("http://news.example/robots.txt", 200, (), REFUSAL, AT)
+    share = Share(policy)
+    share.add(Site.read([robots], policy).decide("http://news.example/a", at=AT), requests=1, size=1)
+    told = share.to_dict()
+    assert list(told["by_finding"]) == ["refusal"]
+    assert [told["by_finding"]["refusal"][row]["only"]["requests"] for row in Profile] == [1, 1]
+
+
 def test_licence_and_override_count_under_both_profiles() -> None:
     """What a licence lifts is lost under no profile; a row that a person judged otherwise is so under both."""
     share = Share(POLICY)

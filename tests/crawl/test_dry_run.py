@@ -39,7 +39,7 @@ async def test_share_of_a_dry_run(site: Site, crawl: Crawls) -> None:
     found = share["not_fetched"]["forbidden"]
     assert (found["requests"], found["items"], found["bytes"], found["by_average"]) == (1, 1, size, 0)
     literal = share["by_profile"]["literal"]
-    assert {became: row["requests"] for became, row in literal.items()} == {"kept": 4, "forbidden": 1}
+    assert {became: row["requests"] for became, row in literal.items()} == {"unknown": 4, "forbidden": 1}
     assert share["price_of_caution"]["requests"] == 4
     assert share["by_finding"]["training-consensus"]["precautionary"]["only"]["items"] == 4
     assert share["by_finding"]["training-consensus"]["samples"][0]["text"] == "Disallow: /"
