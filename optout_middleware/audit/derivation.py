@@ -170,7 +170,17 @@ class Derivation:
         decision = strictest_of(decisions, url=chain[0])
         if before is None:
             return decision
-        return with_register(decision, policy, **said.without(before)._asdict(), final_url=chain[-1])
+        rest = said.without(before)
+        return with_register(
+            decision,
+            policy,
+            claims=rest.claims,
+            licences=[licence for licence in rest.licences if licence.scopes],
+            rulings=rest.rulings,
+            lifted=rest.licences,  # by the register, whose word is on record, as its claims are
+            conditions=line["conditions"] if "register" in line else (),
+            final_url=chain[-1],
+        )
 
     def _linked(
         self,

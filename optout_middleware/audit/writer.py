@@ -7,6 +7,7 @@ line acts only once `write` has returned. For one thread.
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from time import monotonic
@@ -16,14 +17,14 @@ from optout_middleware.audit.aggregate import Aggregate
 from optout_middleware.audit.chain import NOTHING_BEFORE, digest, encode, stored
 from optout_middleware.audit.files import AuditError, cannot, iso, replace
 from optout_middleware.audit.packing import SCHEMA, Packer
-from optout_middleware.audit.personal import Hidden
+from optout_middleware.audit.personal import Hidden, hashes
 from optout_middleware.audit.place import NAME, segment_name, state_name
 from optout_middleware.audit.segments import Segment, as_dict
 from optout_middleware.decide import RULES_VERSION
 from optout_middleware.settings import package_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from optout_middleware.audit.personal import Entry
@@ -164,13 +165,14 @@ class Writer:
         ids: list[str] = []
         for line in lines:
             fields, new = self._hidden.hide(line)
-            entries += new
+            start = len(rows)
             shared, packed = self._packer.pack(fields)
             if shared:
                 rows.append(self._row(f'"shared":[{",".join(shared)}]}}'))
             if not packed:
                 raise ValueError("a line needs at least one field")
             rows.append(self._row(f'"time":"{time}",{encode(packed)[1:]}'))
+            entries += new if len(new) < 2 else _as_stored(new, rows[start:])  # noqa: PLR2004 - one has its order
             ids.append(f"{self.run}-{self.writer}:{self._seq}")
             self._aggregate.add(line, time[:10])
         segment.append(rows, entries)
@@ -193,3 +195,10 @@ def check_name(what: str, name: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise AuditError(f"{what} {name!r} is no part of a file name: use letters, digits, '.', '_' and '-'")
+
+
+def _as_stored(entries: Sequence[Entry], rows: Sequence[bytes]) -> list[Entry]:
+    """Give new personal values in the order in which the stored lines name them, which packing may have changed."""
+    named = [hashed for row in rows for hashed in hashes(json.loads(row))]
+    order = {hashed: place for place, hashed in reversed(list(enumerate(named)))}
+    return sorted(entries, key=lambda entry: order.get(entry.hash, len(named)))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from optout_middleware.audit.verify import verify
+from optout_middleware.cli import main
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.model import (
     AssetClass,
@@ -209,3 +211,24 @@ async def test_a_reserved_page_stays_reserved_whatever_the_register_knows(
     assert crawled.items == []
     (line,) = items(crawled.lines)
     assert {reason["finding"] for reason in line["reasons"]} >= {"refusal", "register-class"}
+
+
+async def test_what_the_register_said_verifies_and_replays(site: Site, crawl: Crawls, register: Path) -> None:
+    """Reserved, licensed, presumed: each line is as it was written, and comes to the same again."""
+    with RegisterStore(register) as store:
+        FactLog(store).add("licence", {
+            "party": SOCIA, "works": ["w1"], "usages": ["train-ai"], "valid_from": "2026-01-01",
+            "valid_until": "2099-01-01", "evidence": "contract 7", "recorded_by": "A. Example",
+            "licensee": "Example Corp", "conditions": ["name the authors"],
+        }, by="A. Example")  # fmt: skip
+    pages = [
+        site.says("/licensed", lyrics(iswcCode="T-034.524.680-1")),
+        site.says("/another", lyrics("Another", "Ada Invented")),
+        site.says("/unknown", lyrics("Unknown", "Somebody Else")),
+        site.says("/plain"),
+    ]
+    settings = {"OPTOUT_REGISTER": str(register), "OPTOUT_OPERATOR": "Example Corp"}
+    crawled = await crawl(Pages, *pages, **settings)
+    assert {line["outcome"] for line in items(crawled.lines)} == {"allow", "pending"}
+    assert verify([str(crawled.audit)]).findings == ()
+    assert main(["replay", str(crawled.audit)]) == 0

@@ -230,7 +230,9 @@ def test_stops_cleanly_with_connections_open_and_answers_under_way() -> None:
 
 
 def test_alone_it_runs_until_it_is_interrupted() -> None:
-    command = [sys.executable, "-m", "web"]
+    # A shell in the background hands on that SIGINT is ignored, which Python then keeps.
+    code = "import runpy, signal; signal.signal(2, signal.default_int_handler); runpy.run_module('web', alter_sys=True)"
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=EXAMPLE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(3)]
