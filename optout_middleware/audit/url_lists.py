@@ -56,7 +56,7 @@ def _opened(path: str, newline: str | None = None) -> TextIO:
 
 
 def _table(file: TextIO, path: str, column: str, delimiter: str) -> Iterator[str]:
-    csv.field_size_limit(sys.maxsize)  # a corpus may have its text in the next column
+    limit = csv.field_size_limit(sys.maxsize)  # a corpus may have its text in the next column
     rows = csv.reader(file, delimiter=delimiter)
     try:
         names = next(rows, [])
@@ -66,6 +66,8 @@ def _table(file: TextIO, path: str, column: str, delimiter: str) -> Iterator[str
                 yield url
     except csv.Error as error:
         raise OptOutError(f"list {path}, line {rows.line_num}: {error}") from None
+    finally:
+        csv.field_size_limit(limit)  # it holds for the whole process, whose other readers count on theirs
 
 
 def _place(names: list[str], path: str, column: str) -> int:

@@ -336,3 +336,12 @@ def test_a_list_without_any_url_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     with pytest.raises(OptOutError, match="has no http or https URL in its 2 lines"):
         Sampling("", ABOUT).draw(str(tmp_path / "a.txt"), "url", 5, 1, silent)
+
+
+def test_reading_a_list_leaves_the_limit_of_csv_as_it_was(tmp_path: Path) -> None:
+    """The limit holds for the whole process, and other readers of the package count on it."""
+    path = tmp_path / "urls.csv"
+    path.write_text("url,text\nhttps://h.example/,{}\n".format("x" * 200_000))
+    before = csv.field_size_limit()
+    assert list(urls(str(path), "url")) == ["https://h.example/"]
+    assert csv.field_size_limit() == before

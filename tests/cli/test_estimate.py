@@ -166,6 +166,7 @@ def test_an_interrupted_estimate_goes_on(
         save(self, site, looks)
 
     monkeypatch.setattr(Sampling, "save", interrupted)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background hands on that it is ignored
     assert main(["estimate", listed, "--state", state]) == 130
     assert "interrupted; the same command goes on" in capsys.readouterr().err
     monkeypatch.setattr(Sampling, "save", save)
