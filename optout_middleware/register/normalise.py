@@ -120,12 +120,13 @@ def names(text: str) -> tuple[str, ...]:
     parts = _parts(text[:_LONGEST_LIST], _ALWAYS)
     for part in parts:
         for one in _by_commas(_parts(_LABEL.sub("", part), _AND_BETWEEN), alone=len(parts) == 1):
-            stripped = one.strip(" \t,.-:") + ("." if _INITIAL_AT_END(one) else "")
+            stripped = one.strip(_AROUND) + ("." if _INITIAL_AT_END(one) else "")
             if _HAS_LETTER(stripped):
-                found[stripped[:_LONGEST_NAME]] = None
+                found[stripped[:_LONGEST_NAME].strip()] = None
     return tuple(found)[:_MOST_NAMES]
 
 
+_AROUND = " \t\v\f\x1c\x1d\x1e\x1f,.-:"  # what stands around a name; all that is space in ASCII, too
 _LONGEST_LIST = 5000  # characters of a list of names that are read
 _LONGEST_NAME = 200
 _MOST_NAMES = 100

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from optout_middleware.register.normalise import name, names, recording_title, work_title
@@ -50,6 +50,8 @@ def test_a_form_gives_itself(form: Callable[[str], str], text: str) -> None:
 
 
 @given(TEXTS)
+@example("A\f")
+@example("A\x1c")
 def test_names_raise_nothing(text: str) -> None:
     """Any text is a list of names, each once, none of them blank, each a part of what was written."""
     split = names(text)
