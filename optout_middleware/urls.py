@@ -7,10 +7,14 @@ because URLs come from the web.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import idna
 import tldextract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # The suffix list that tldextract carries: nothing is fetched and no cache is written (suffix_list_urls=()).
@@ -74,6 +78,17 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+def domains_of(host: str) -> Iterator[str]:
+    """Give a host and each domain above it, nearest first: where lists of domains are looked up.
+
+    >>> list(domains_of("www.news.example")), list(domains_of(""))
+    (['www.news.example', 'news.example', 'example'], [])
+    """
+    while host:
+        yield host
+        host = host.partition(".")[2]
 
 
 @lru_cache(maxsize=65536)  # a pure function of the host; the suffix list is the package's own

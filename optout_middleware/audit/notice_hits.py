@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optout_middleware.register import credits as credits_of
 from optout_middleware.register.notices import PartyHits, WorkHits
-from optout_middleware.urls import host_of, is_within, origin_of
+from optout_middleware.urls import domains_of, host_of, is_within, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,10 +49,8 @@ class Hits:
     def _places(self, url: str) -> Iterable[str]:
         if not self._by_host:
             return
-        host = host_of(origin_of(url) or "") or ""
-        while host:
+        for host in domains_of(host_of(origin_of(url) or "")):
             yield from (scope for scope in self._by_host.get(host, ()) if is_within(url, scope))
-            host = host.partition(".")[2]
 
 
 def became(line: Mapping[str, Any], entered: datetime) -> str:

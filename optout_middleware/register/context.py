@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from optout_middleware.urls import host_of, is_within
+from optout_middleware.urls import domains_of, host_of, is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -117,7 +117,7 @@ class Context:
 
     def select(self, asking: Asking) -> Selected:
         """Give what can concern an asset."""
-        hosts = set(_hosts(asking.url))
+        hosts = set(domains_of(host_of(asking.url)))
         known = {_ANY, *asking.works, *asking.parties, *hosts, f"class:{asking.asset_class.value}"}
         found = self._declarations.of(known)
         declarations = tuple(one for one in found if one.scope not in ("site", "asset") or _covers(one, asking.url))
@@ -181,11 +181,3 @@ def _covers(declaration: Declaration, url: str) -> bool:
 
 def _host_of_scope(scope: str) -> str:
     return (host_of(scope) if "://" in scope else scope.lower()) or scope
-
-
-def _hosts(url: str) -> Iterator[str]:
-    """Give the host of a URL and the domains above it."""
-    host = host_of(url)
-    while host:
-        yield host
-        host = host.partition(".")[2]

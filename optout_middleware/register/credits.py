@@ -19,7 +19,7 @@ from optout_middleware.register import page_markers, schema_org, structured_data
 from optout_middleware.register.credit_parts import NOTHING
 from optout_middleware.register.item_fields import CREDIT_NAMES, check_mapping, of_item
 from optout_middleware.register.model import AssetClass, Credits, Identifier
-from optout_middleware.urls import host_of
+from optout_middleware.urls import domains_of, host_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,11 +169,9 @@ def _by_media_type(media_type: str) -> Credits:
 
 def _by_domain(url: str, class_domains: Mapping[str, AssetClass]) -> Credits:
     """Give the class of the longest listed domain that the host is of."""
-    domain = host_of(url) if class_domains else ""
-    while domain:
+    for domain in domains_of(host_of(url)) if class_domains else ():
         if domain in class_domains:
             return Credits(asset_class=class_domains[domain], class_reason=f"domain {domain}", origins=("domain",))
-        domain = domain.partition(".")[2]
     return NOTHING
 
 

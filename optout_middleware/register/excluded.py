@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optout_middleware.terms import OptOutError
-from optout_middleware.urls import host_of, origin_of
+from optout_middleware.urls import domains_of, host_of, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,12 +47,8 @@ class ExcludedSites:
         """Give which list says that the site of a URL, or a domain above it, is excluded; empty = none does."""
         if not self.domains:
             return ""
-        host = host_of(origin_of(url) or "") or ""
-        while host:
-            if (said := self.domains.get(host)) is not None:
-                return said
-            host = host.partition(".")[2]
-        return ""
+        listed = (self.domains.get(domain, "") for domain in domains_of(host_of(origin_of(url) or "")))
+        return next(filter(None, listed), "")
 
 
 def _read(path: str) -> tuple[list[str], str]:

@@ -20,7 +20,7 @@ from optout_middleware.register.rules import judge
 from optout_middleware.register.store import RegisterStore
 from optout_middleware.register.territory import covers
 from optout_middleware.terms import Outcome, strictest
-from optout_middleware.urls import host_of, is_within, origin_of
+from optout_middleware.urls import domains_of, host_of, is_within, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -217,17 +217,15 @@ class _ByHost(Generic[_T]):
         for record in records:
             for scope in scopes(record):
                 host = host_of(origin_of(scope) or "") if "://" in scope else scope.lower()
-                self._by_host.setdefault(host or "", []).append((scope, record))
+                self._by_host.setdefault(host, []).append((scope, record))
 
     def of(self, url: str) -> tuple[_T, ...]:
         """Give the records that list a URL, each once."""
         if not self._by_host:
             return ()
         found: dict[_T, None] = {}
-        host = host_of(origin_of(url) or "") or ""
-        while host:
+        for host in domains_of(host_of(origin_of(url) or "")):
             found |= {record: None for scope, record in self._by_host.get(host, ()) if is_within(url, scope)}
-            host = host.partition(".")[2]
         return tuple(found)
 
 

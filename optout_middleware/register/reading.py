@@ -46,7 +46,7 @@ from optout_middleware.register.model import (
 from optout_middleware.register.records import UrlEntry, decode, decode_more
 from optout_middleware.register.schema import SCHEMA_VERSION, version_of
 from optout_middleware.terms import Licence
-from optout_middleware.urls import host_of, is_within, origin_of, path_and_query
+from optout_middleware.urls import domains_of, host_of, is_within, origin_of, path_and_query
 
 if TYPE_CHECKING:
     import sqlite3
@@ -223,10 +223,9 @@ class Reading:
         if origin is None:
             return []
         found = list(self._prefixes(url, origin))
-        host = host_of(url)
-        while "." in host:
-            found += self._entries(host, "")
-            host = host.partition(".")[2]
+        for domain in domains_of(host_of(url)):
+            if "." in domain:
+                found += self._entries(domain, "")
         return found
 
     def _prefixes(self, url: str, origin: str) -> Iterator[UrlEntry]:
