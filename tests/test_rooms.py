@@ -19,8 +19,9 @@ PACKAGE = "optout_middleware"
 ROOT = Path(optout_middleware.__file__).parent
 # Room -> floor, lowest first; two rooms of one floor do not import from each other.
 FLOORS = {
-    "urls": 0, "terms": 1, "policy": 2, "reasons": 3, "signals": 3, "register": 4, "files": 4, "settle": 5,
-    "decide": 6, "": 7, "settings": 7, "evidence": 7, "audit": 8, "crawl": 9, "corpus": 9, "cli": 10,
+    "urls": 0, "terms": 1, "policy": 2, "wal": 2, "reasons": 3, "signals": 3, "register": 4, "files": 4, "settle": 5,
+    "setting_values": 5, "decide": 6, "": 7, "settings": 7, "evidence": 7, "audit": 8, "crawl": 9, "corpus": 9,
+    "cli": 10,
 }  # fmt: skip
 # The half of register/ that reads and writes files; all other modules there are pure.
 WITH_IO = {

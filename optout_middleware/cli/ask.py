@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.cli.facts import part_of
+from optout_middleware.cli.output import write
 from optout_middleware.register.records import UrlEntry
 from optout_middleware.register.services import Spawning, State
 from optout_middleware.register.store import RegisterStore
@@ -46,7 +47,7 @@ def run(chosen: argparse.Namespace) -> int:
     reserved, unasked = by_state[State.RESERVED], by_state[State.COULD_NOT_ASK]
     _keep(chosen.register, f"{registry.name}: {Path(chosen.file).name}", reserved)
     if chosen.unasked:
-        _write(chosen.unasked, [answer.url for answer in unasked])
+        write(chosen.unasked, "".join(f"{answer.url}\n" for answer in unasked))
     if chosen.json:
         counts = {state.value: len(found) for state, found in by_state.items()}
         print(json.dumps({**counts, "unasked": [[answer.url, answer.note] for answer in unasked]}))
@@ -81,10 +82,3 @@ def _keep(register: str, name: str, reserved: Sequence[Answer]) -> None:
     with RegisterStore(register) as store, store.importing(name, digest, today, "registry") as batch:
         for answer in reserved:
             batch.add(UrlEntry(answer.url, reserved=True))
-
-
-def _write(path: str, urls: Sequence[str]) -> None:
-    try:
-        Path(path).write_text("".join(f"{url}\n" for url in urls), "utf-8")
-    except OSError as error:
-        raise OptOutError(f"cannot write {path}: {error.strerror or error}") from None

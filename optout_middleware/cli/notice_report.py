@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from optout_middleware.audit.notice_page import LANGUAGES, html
 from optout_middleware.audit.notice_report import notice_report
 from optout_middleware.cli.facts import part_of
+from optout_middleware.cli.output import write
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.importers.letters import Letter, read_letter
 from optout_middleware.register.notices import Notices
@@ -47,10 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
     if not chosen.output:
         print(text, end="")
         return 0
-    try:
-        Path(chosen.output).write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OptOutError(f"cannot write {chosen.output}: {error.strerror or error}") from None
+    write(chosen.output, text)
     counted = ", ".join(f"{count:,} {kind}" for kind, count in report["counts"].items() if count) or "nothing met"
     print(f"{chosen.output}: notice {notice.id}: {counted}")
     return 0

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.report.aggregated import parts_of_aggregates
 from optout_middleware.audit.report.parts import PARTS, parts
 from optout_middleware.audit.report.sections import html
+from optout_middleware.cli.output import write
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.store import RegisterStore
 from optout_middleware.terms import OptOutError
@@ -71,18 +71,6 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"optout: {made['damage']['of']:,} lines or files could not be read", file=sys.stderr)
         return 1
     return 0
-
-
-def write(path: str, text: str) -> None:
-    """Write a text to a file.
-
-    Raises:
-        OptOutError: it cannot be written.
-    """
-    try:
-        Path(path).write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OptOutError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _rulings(register: str | None, now: datetime) -> tuple[Ruling, ...]:

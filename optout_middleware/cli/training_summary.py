@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit import training_text
 from optout_middleware.audit.training_summary import training_summary
-from optout_middleware.terms import OptOutError
+from optout_middleware.cli.output import write
 
 if TYPE_CHECKING:
     import argparse
@@ -52,9 +51,6 @@ def run(chosen: argparse.Namespace) -> int:
     if not chosen.output:
         print(text, end="")
         return 0
-    try:
-        Path(chosen.output).write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OptOutError(f"cannot write {chosen.output}: {error.strerror or error}") from None
+    write(chosen.output, text)
     print(f"{chosen.output}: {len(summary['needs_person']):,} fields need a person")
     return 0

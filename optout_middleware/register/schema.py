@@ -12,10 +12,10 @@ the file. Not for network file systems, which WAL does not support.
 from __future__ import annotations
 
 import sqlite3
-import time
 from typing import TYPE_CHECKING
 
 from optout_middleware.terms import OptOutError
+from optout_middleware.wal import use_wal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +150,7 @@ def opened(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         if _version(db, path) is None:
-            _in_wal(db, path)
+            use_wal(db, f"register {path}", _IN_WAL)
             db.execute("BEGIN IMMEDIATE")
             if _version(db, path) is None:  # else another process made the tables just now
                 for statement in TABLES:
@@ -159,7 +159,7 @@ def opened(path: Path) -> sqlite3.Connection:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", told)
             db.execute("COMMIT")
         else:
-            _in_wal(db, path)
+            use_wal(db, f"register {path}", _IN_WAL)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA journal_size_limit = {_LOG_LEFT}")
@@ -195,18 +195,3 @@ def _version(db: sqlite3.Connection, path: Path) -> int | None:
             f"register {path} has schema {version}, older than {SCHEMA_VERSION}: import its sources into a new file"
         )
     return version
-
-
-def _in_wal(db: sqlite3.Connection, path: Path) -> None:
-    """Switch to WAL, which two processes that open a new file together must try in turns."""
-    until = time.monotonic() + _IN_WAL
-    while True:
-        try:
-            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            break
-        except sqlite3.OperationalError:  # SQLite does not wait for its busy time-out here
-            if time.monotonic() >= until:
-                raise
-            time.sleep(0.02)
-    if mode != "wal":
-        raise OptOutError(f"register {path} cannot use WAL: name a file on a local disk")

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import time
 import zlib
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -31,6 +30,7 @@ from optout_middleware.evidence.stores.file_locks import FileLocks
 from optout_middleware.policy import LOCATIONS
 from optout_middleware.terms import Evidence, OptOutError
 from optout_middleware.urls import origin_of
+from optout_middleware.wal import use_wal
 
 if TYPE_CHECKING:
     import os
@@ -218,7 +218,7 @@ class SqliteStore:
         """Look whose file it is before anything of it is changed; make the tables in a new one."""
         version = self._version()
         if version == 0:
-            self._in_wal()
+            use_wal(self._db, f"evidence store {self._path}", _BUSY)
             self._db.execute("BEGIN IMMEDIATE")
             if self._version() == 0:  # else another process made them just now
                 for statement in _SCHEMA:
@@ -230,7 +230,7 @@ class SqliteStore:
                 "upgrade optout_middleware or name another file"
             )
         else:
-            self._in_wal()
+            use_wal(self._db, f"evidence store {self._path}", _BUSY)
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("SELECT sha256 FROM seen JOIN body USING (sha256) LIMIT 1").fetchall()
@@ -242,20 +242,6 @@ class SqliteStore:
         if (version == 0) != (tables == 0):
             raise OptOutError(f"{self._path} is a database, but not an evidence store: name another file")
         return version
-
-    def _in_wal(self) -> None:
-        """Switch to WAL, which two processes that open a new file together must try in turns."""
-        until = time.monotonic() + _BUSY
-        while True:
-            try:
-                mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-                break
-            except sqlite3.OperationalError:  # SQLite does not wait for its busy time-out here
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(0.02)
-        if mode != "wal":
-            raise OptOutError(f"evidence store {self._path} cannot use WAL: name a file on a local disk")
 
     def _flush_later(self) -> None:
         """Write what waits; nobody is there to hear of a failure, so the next call tells it."""
