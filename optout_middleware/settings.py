@@ -7,21 +7,16 @@ setting.
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware import setting_values as read_as
 from optout_middleware.policy import Policy, PolicyError
-from optout_middleware.register.item_fields import check_mapping
-from optout_middleware.register.model import AssetClass
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -60,281 +55,134 @@ class Setting(NamedTuple):
         return self.name.removeprefix(PREFIX).lower()
 
 
-def _boolean(value: object) -> bool:
-    """Read a boolean as Scrapy's getbool does, but take no other numbers."""
-    known = {"1": True, "True": True, "true": True, "0": False, "False": False, "false": False}
-    if isinstance(value, (bool, int, str)) and str(value) in known:
-        return known[str(value)]
-    raise ValueError(f"{value!r} is neither true nor false: write True or False (1 or 0)")
-
-
-def _count(value: object) -> int:
-    try:
-        number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else 0
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"{value!r} is not a whole number from 1 on")
-    return number
-
-
-def _seconds(value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
-    except (ValueError, OverflowError):
-        number = 0.0
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{value!r} is not a number of seconds greater than 0")
-    return number
-
-
-def _seconds_or_none(value: object) -> float:
-    return 0.0 if value in (0, "0") and not isinstance(value, bool) else _seconds(value)
-
-
-def _days(value: object) -> int:
-    return 0 if value in (0, "0") and not isinstance(value, bool) else _count(value)
-
-
-def _share(value: object) -> float:
-    known = {"all": 1.0, "none": 0.0}
-    try:
-        share = known[value] if isinstance(value, str) and value in known else float(cast("Any", value))
-    except (TypeError, ValueError, OverflowError):
-        share = -1.0
-    if isinstance(value, bool) or not 0 <= share <= 1:
-        raise ValueError(f"{value!r} is neither all nor none, nor a share from 0 to 1")
-    return share
-
-
-def _list(value: object) -> tuple[Any, ...]:
-    """Read a list, from the command line one with commas."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    raise ValueError(f"{value!r} is not a list: give a list, or names with commas between them")
-
-
-def _names(value: object) -> tuple[str, ...]:
-    names = _list(value)
-    if not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"{value!r} is not a list of names")
-    return names
-
-
-def _back_off(value: object) -> tuple[float, ...]:
-    return tuple(_seconds(seconds) for seconds in _list(value))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text")  # noqa: TRY004 - one kind of error for every reader
-    return value.strip()
-
-
-def _path(value: object) -> str:
-    return _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
-
-
-def _filled(read: Callable[[object], str]) -> Callable[[object], str]:
-    """Make a reader that refuses an empty text."""
-
-    def read_filled(value: object) -> str:
-        if not (text := read(value)):
-            raise ValueError("it is empty: give it a value, or leave it unset for the default")
-        return text
-
-    return read_filled
-
-
-def _contact_url(value: object) -> str:
-    url = _text(value)
-    # It stands in a comment of User-Agent (RFC 9110 section 5.6.5), where these would end it or need quoting.
-    if url and (
-        not url.startswith(("http://", "https://", "mailto:"))
-        or not (url.isascii() and url.isprintable())
-        or set(url) & set(' ()\\"')
-    ):
-        raise ValueError(f"{value!r} is not an http, https or mailto URL without spaces, brackets and quotes")
-    return url
-
-
-def _action(value: object) -> str:
-    if value not in ("drop", "tag"):
-        raise ValueError(f"{value!r} is unknown: choose one of drop, tag")
-    return str(value)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    """Read a mapping, from the command line one in JSON."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"it is not JSON: {error}") from None
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is not a mapping: give a dict, or an object in JSON")  # noqa: TRY004 - as above
-    return {str(name): dict(row) if isinstance(row, Mapping) else row for name, row in value.items()}
-
-
-def _of_policy(field: str, read: Callable[[object], Any]) -> Callable[[object], Any]:
-    """Make a reader that asks the policy about this one field, so that its refusal names this one setting."""
-
-    def read_checked(value: object) -> Any:
-        return getattr(Policy(**{"product_token": "Any", field: read(value)}), field)
-
-    return read_checked
-
-
-def _item_fields(value: object) -> Mapping[str, str]:
-    fields = _mapping(value)
-    try:
-        check_mapping(fields)
-    except OptOutError as error:
-        raise ValueError(str(error)) from None
-    return MappingProxyType(fields)
-
-
-def _markers(value: object) -> str:
-    if value not in ("json-ld", "all"):
-        raise ValueError(f"{value!r} is unknown: choose one of json-ld, all")
-    return str(value)
-
-
-def _class_domains(value: object) -> Mapping[str, str]:
-    domains = _mapping(value)
-    choices = [name.value for name in AssetClass]
-    for domain, name in domains.items():
-        if name not in choices:
-            raise ValueError(f"{domain} is of class {name!r}: choose one of {', '.join(choices)}")
-    return MappingProxyType(domains)
-
-
 _UNSET = (
     "is not set: set it to your crawler's name in robots.txt, for example ExampleCorpusBot "
     "(RFC 9309 section 2.2.1: letters, '_' and '-')"
 )
 SETTINGS: tuple[Setting, ...] = (
-    Setting("OPTOUT_ENABLED", True, "whether opt-outs are looked for at all", _boolean),
+    Setting("OPTOUT_ENABLED", True, "whether opt-outs are looked for at all", read_as.boolean),
     Setting(
         "OPTOUT_PRODUCT_TOKEN", None, "your crawler's name in robots.txt; must be set",
-        _of_policy("product_token", _text),
+        read_as.of_policy("product_token", read_as.text),
     ),
-    Setting("OPTOUT_CONTACT_URL", "", "where sites read about your crawler; in User-Agent", _contact_url),
-    Setting("OPTOUT_OPERATOR", "", "who runs the crawl, for the run manifest", _text),
+    Setting("OPTOUT_CONTACT_URL", "", "where sites read about your crawler; in User-Agent", read_as.contact_url),
+    Setting("OPTOUT_OPERATOR", "", "who runs the crawl, for the run manifest", read_as.text),
     Setting(
         "OPTOUT_USAGE", "train-ai", "what the assets are for: train-ai, ai-use, search or tdm",
-        _of_policy("usage", _text),
+        read_as.of_policy("usage", read_as.text),
     ),
     Setting(
         "OPTOUT_PROFILE", "precautionary", "how doubt is judged: precautionary or literal",
-        _of_policy("profile", _text),
+        read_as.of_policy("profile", read_as.text),
     ),
     Setting(
         "OPTOUT_FINDINGS", {}, "findings judged otherwise: name -> outcome, by and reason (in JSON with -s)",
-        _of_policy("findings", _mapping),
+        read_as.of_policy("findings", read_as.mapping),
     ),
     Setting(
         "OPTOUT_LOCATIONS", ("robots.txt", "tdmrep.json"), "what of a site is looked at: names, or all",
-        _of_policy("locations", _list),
+        read_as.of_policy("locations", read_as.listed),
     ),
     Setting(
         "OPTOUT_TRAINING_TOKENS", (), "further product tokens of others that count as training crawlers",
-        _of_policy("training_tokens", _list),
+        read_as.of_policy("training_tokens", read_as.listed),
     ),
     Setting(
         "OPTOUT_POLICY_TOKENS_TRAINING", ("__usage_ai-training",), "product tokens that mean any training",
-        _of_policy("policy_tokens_training", _list),
+        read_as.of_policy("policy_tokens_training", read_as.listed),
     ),
     Setting(
         "OPTOUT_NATURAL_LANGUAGE", ("robots.txt",),
         "where sentences that reserve are looked for: robots.txt (its comments), page (its text, slow)",
-        _of_policy("natural_language", _list),
+        read_as.of_policy("natural_language", read_as.listed),
     ),
     Setting(
         "OPTOUT_USER", ("commercial",), "your kinds of user, as RSL licences name them",
-        _of_policy("user", _list),
+        read_as.of_policy("user", read_as.listed),
     ),
     Setting(
         "OPTOUT_TERRITORY", ("EU",), "where you act, as RSL licences name it: country codes or EU",
-        _of_policy("territory", _list),
+        read_as.of_policy("territory", read_as.listed),
     ),
     Setting(
         "OPTOUT_ENTITY", "commercial", "who you are: commercial, or a research organisation (Article 3): research",
-        _of_policy("entity", _text),
+        read_as.of_policy("entity", read_as.text),
     ),
     Setting(
         "OPTOUT_RESEARCH_PROOF", "", "where the proof of that is kept; without it you count as commercial",
-        _of_policy("research_proof", _text),
+        read_as.of_policy("research_proof", read_as.text),
     ),
     Setting(
         "OPTOUT_OPEN_LICENCES", False, "whether an open licence that a work itself carries lifts a reservation",
-        _boolean,
+        read_as.boolean,
     ),
     Setting(
         "OPTOUT_REGISTER", "",
         "the register of rights (a file of `optout register import`); empty = the declarations of the package alone, "
         "none = it is not asked",
-        _path,
+        read_as.path,
     ),
     Setting(
         "OPTOUT_ITEM_FIELDS", {}, "what your items say of a work: credit (title, writers, iswc, ...) -> field",
-        _item_fields,
+        read_as.item_fields,
     ),
     Setting(
         "OPTOUT_PAGE_MARKERS", "json-ld",
-        "what of a page is read for credits: json-ld, or all (rel=license, Dublin Core, microdata too)", _markers,
+        "what of a page is read for credits: json-ld, or all (rel=license, Dublin Core, microdata too)",
+        read_as.markers,
     ),
     Setting(
         "OPTOUT_CLASS_DOMAINS", {}, "classes of assets by domain: domain -> lyrics, notation, music-audio, image, ...",
-        _class_domains,
+        read_as.class_domains,
     ),
-    Setting("OPTOUT_MODEL", "", "the model that the corpus is for, as licences name it", _text),
+    Setting("OPTOUT_MODEL", "", "the model that the corpus is for, as licences name it", read_as.text),
     Setting(
         "OPTOUT_EXCLUDED_SITES", (), "lists of sites that are never to be crawled: files with a domain a line",
-        _names,
+        read_as.names,
     ),
-    Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", _action),
-    Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", _boolean),
+    Setting("OPTOUT_ACTION", "drop", "what is done with denied and pending items: drop or tag", read_as.action),
+    Setting("OPTOUT_DRY_RUN", False, "whether items pass unchanged and the excluded share is told", read_as.boolean),
     Setting(
         "OPTOUT_LANGUAGE_FIELD", "language",
-        "the field of an item that holds its language, for the share of a dry run; empty = none", _text,
+        "the field of an item that holds its language, for the share of a dry run; empty = none", read_as.text,
     ),
-    Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", _filled(_text)),
-    Setting("OPTOUT_FETCH_RESERVED", False, "whether pages that their site reserves are fetched", _boolean),
+    Setting("OPTOUT_TAG_FIELD", "optout", "the field of an item that takes its decision", read_as.filled(read_as.text)),
+    Setting("OPTOUT_FETCH_RESERVED", False, "whether pages that their site reserves are fetched", read_as.boolean),
     Setting(
         "OPTOUT_STORE", ".optout/store.sqlite",
         "where evidence is kept: a file, redis://HOST:PORT/NUMBER (rediss://, unix://), or empty = in memory only",
-        _path,
+        read_as.path,
     ),
     Setting(
         "OPTOUT_ARCHIVE", "archive", "the evidence archive, below the audit directory unless absolute; empty = none",
-        _path,
+        read_as.path,
     ),
     Setting(
         "OPTOUT_ARCHIVE_PAGES", 1.0,
         "the share of allowed pages that said nothing of which the part looked at is archived: 1 or all, 0 or none",
-        _share,
+        read_as.share,
     ),
-    Setting("OPTOUT_AUDIT_DIR", "audit", "the directory of the audit log", _filled(_path)),
-    Setting("OPTOUT_AUDIT_KEY", "", "the Ed25519 key (PEM file) that signs run manifests; empty = unsigned", _path),
+    Setting("OPTOUT_AUDIT_DIR", "audit", "the directory of the audit log", read_as.filled(read_as.path)),
     Setting(
-        "OPTOUT_AUDIT_DURABILITY", 1.0, "seconds of audit lines that a power cut may cost; 0 = none", _seconds_or_none
+        "OPTOUT_AUDIT_KEY", "", "the Ed25519 key (PEM file) that signs run manifests; empty = unsigned", read_as.path
     ),
     Setting(
-        "OPTOUT_AUDIT_RETENTION", 0, "days after which `optout redact --expired` removes a run; 0 = never", _days
+        "OPTOUT_AUDIT_DURABILITY", 1.0, "seconds of audit lines that a power cut may cost; 0 = none",
+        read_as.seconds_or_none,
     ),
-    Setting("OPTOUT_SECRET_PARAMS", SECRET_PARAMS, "query parameters that the audit log hides", _names),
-    Setting("OPTOUT_MAX_SITES", 200_000, "how many sites are kept in memory", _count),
-    Setting("OPTOUT_PROBE_TIMEOUT", 20.0, "seconds that a probe may take", _seconds),
+    Setting(
+        "OPTOUT_AUDIT_RETENTION", 0, "days after which `optout redact --expired` removes a run; 0 = never", read_as.days
+    ),
+    Setting("OPTOUT_SECRET_PARAMS", SECRET_PARAMS, "query parameters that the audit log hides", read_as.names),
+    Setting("OPTOUT_MAX_SITES", 200_000, "how many sites are kept in memory", read_as.count),
+    Setting("OPTOUT_PROBE_TIMEOUT", 20.0, "seconds that a probe may take", read_as.seconds),
     Setting(
         "OPTOUT_PROBE_BACK_OFF", (1.0, 4.0), "seconds before each further try of a probe; empty = one try",
-        _back_off,
+        read_as.back_off,
     ),
     Setting(
         "OPTOUT_PRIVATE_DOCUMENTS", False, "whether licence documents may stand on addresses that are not public",
-        _boolean,
+        read_as.boolean,
     ),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
