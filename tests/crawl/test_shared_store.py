@@ -191,7 +191,18 @@ async def test_one_queue(redis_server: RedisServer, web: Web, tmp_path: Path) ->
             DUPEFILTER_CLASS="scrapy_redis.dupefilter.RFPDupeFilter", CONCURRENT_REQUESTS=8, SCHEDULER_PERSIST=True,
         )
     )  # fmt: skip
-    ended = await crawls(tmp_path, spider, ("-O", "items-0.jsonl"), ("-O", "items-1.jsonl"))
+    both = asyncio.Event()
+
+    async def together(_: str) -> None:
+        """Answer nobody until both have asked, so that neither empties the queue before the other is there."""
+        if len({seen.headers["User-Agent"] for site in sites for seen in site.asked}) == 2:
+            both.set()
+        await both.wait()
+
+    for site in sites:
+        site.before_reply = together
+    halves = [("-O", f"items-{half}.jsonl", "-s", f"USER_AGENT={TOKEN}/1 (half {half})") for half in (0, 1)]
+    ended = await crawls(tmp_path, spider, *halves)
     assert [(each.code, each.errors) for each in ended] == [(0, []), (0, [])]
     assert {(site.times(ROBOTS), site.times(TDMREP)) for site in sites} == {(1, 1)}
     assert items(tmp_path) == sorted(site.url(path) for site in sites for path in ("/0", "/3"))
