@@ -284,16 +284,21 @@ def unknown_names(names: Iterable[str]) -> list[str]:
     return lines
 
 
-def check_user_agent(user_agent: str, token: str) -> None:
+def check_user_agent(user_agent: str, token: str, where: str = "USER_AGENT") -> None:
     """Check that the product token is part of what the crawler sends as User-Agent (RFC 9309 section 2.2.1).
+
+    Args:
+        user_agent: what it sends.
+        token: the product token.
+        where: what sets it, for the message.
 
     Raises:
         SettingsError: it is not, in any case.
     """
     if token.lower() not in user_agent.lower():
         raise SettingsError(
-            f"USER_AGENT {user_agent!r} does not name OPTOUT_PRODUCT_TOKEN {token!r}, by which sites address "
-            "your crawler (RFC 9309 section 2.2.1): add the token to it, or leave USER_AGENT unset"
+            f"{where} {user_agent!r} does not name OPTOUT_PRODUCT_TOKEN {token!r}, by which sites address "
+            f"your crawler (RFC 9309 section 2.2.1): add the token to it, or leave {where} unset"
         )
 
 

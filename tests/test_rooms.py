@@ -1,4 +1,4 @@
-"""The rooms: a module imports from lower floors or its own room, and only crawl/ imports Scrapy."""
+"""The rooms: a module imports from lower floors or its own room; crawl/ alone imports Scrapy, each engine its own."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ PACKAGE = "optout_middleware"
 ROOT = Path(optout_middleware.__file__).parent
 # Room -> floor, lowest first; two rooms of one floor do not import from each other.
 FLOORS = {
-    "urls": 0, "terms": 1, "policy": 2, "wal": 2, "reasons": 3, "signals": 3, "register": 4, "files": 4, "settle": 5,
-    "setting_values": 5, "decide": 6, "": 7, "settings": 7, "evidence": 7, "audit": 8, "crawl": 9, "corpus": 9,
-    "cli": 10,
+    "urls": 0, "terms": 1, "policy": 2, "wal": 2, "reasons": 3, "judge": 3, "signals": 3, "register": 4, "files": 4,
+    "settle": 5, "setting_values": 5, "decide": 6, "": 7, "settings": 7, "evidence": 7, "audit": 8, "rights": 8,
+    "stages": 8, "crawl": 9, "sync": 9, "corpus": 9, "cli": 10,
 }  # fmt: skip
 # The half of register/ that reads and writes files; all other modules there are pure.
 WITH_IO = {
     "store", "schema", "writing", "reading", "matching", "facts", "notices", "queue", "services", "importers",
     "excluded", "lookup", "merging", "candidates",
 }  # fmt: skip
+# Engine -> the one module that imports it; of the others of the field, none is used.
+ENGINES = {"ray": "corpus/on_ray.py", "datatrove": "corpus/on_datatrove.py"}
+NOT_USED = {"pyspark", "dask", "datasets"}
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 
@@ -59,7 +62,11 @@ def faults(source: str, module: Path) -> list[str]:
             other = room_of(name)
             if other != room and FLOORS[other] >= FLOORS[room]:
                 found.append(f"{module}: {room} imports {name} of {other}")
-        elif (top == "scrapy" and room != "crawl") or top in ("pyspark", "ray", "dask", "datasets"):
+        elif (
+            (top == "scrapy" and room != "crawl")
+            or (top in ENGINES and module.as_posix() != ENGINES[top])
+            or top in NOT_USED
+        ):
             found.append(f"{module}: {room} imports {name}")
     return found
 
@@ -87,6 +94,10 @@ def test_imports_go_down(module: Path) -> None:
         ("def late():\n    import scrapy", "evidence/x.py"),
         ("from scrapy.http import Request", "cli/x.py"),
         ("if TYPE_CHECKING:\n    from scrapy import Spider", "audit/x.py"),
+        ("import ray", "corpus/pool.py"),
+        ("from ray.exceptions import RayError", "cli/recheck.py"),
+        ("import datatrove.data", "corpus/on_ray.py"),
+        ("import datasets", "corpus/on_datatrove.py"),
     ],
 )
 def test_the_walk_finds_faults(source: str, module: str) -> None:
@@ -102,6 +113,8 @@ def test_the_walk_finds_faults(source: str, module: str) -> None:
         ("from optout_middleware import policy", "decide.py"),
         ("import scrapy", "crawl/x.py"),
         ("import scrapyd_client", "cli/x.py"),
+        ("import ray", "corpus/on_ray.py"),
+        ("from datatrove.pipeline.base import PipelineStep", "corpus/on_datatrove.py"),
     ],
 )
 def test_the_walk_lets_the_rest_be(source: str, module: str) -> None:
@@ -134,11 +147,17 @@ def test_the_pure_half_of_the_register_does_no_io(path: Path) -> None:
     assert path.stem in WITH_IO or not banned & {name.split(".")[0] for name in names}
 
 
-def test_importing_the_package_loads_no_scrapy() -> None:
-    """A notebook or a worker that decides needs neither Scrapy nor a reactor."""
-    code = (
-        f"import sys, {PACKAGE}; print([name for name in sys.modules if name.split('.')[0] in ('scrapy', 'twisted')])"
-    )
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        (PACKAGE, {"scrapy", "twisted", "pyarrow", *ENGINES, *NOT_USED}),
+        (f"{PACKAGE}.cli", {*ENGINES, *NOT_USED}),
+        (f"{PACKAGE}.corpus.job, {PACKAGE}.corpus.pool", {*ENGINES, *NOT_USED}),
+    ],
+)
+def test_importing_loads_nothing_heavy(modules: str, heavy: set[str]) -> None:
+    """A notebook or a worker that decides needs neither Scrapy nor a reactor, and no command loads an engine first."""
+    code = f"import sys, {modules}; print([name for name in sys.modules if name.split('.')[0] in {heavy!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stdout.strip() == "[]"
 

@@ -8,33 +8,33 @@ never stands there, since redirects and retries copy it. What fails here fails t
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 
-from optout_middleware.crawl.extension import Judged, OptOut
+from optout_middleware.audit.record import now
+from optout_middleware.crawl.extension import OptOut
 from optout_middleware.crawl.hops import META, spoken_hops
 from optout_middleware.crawl.items import AUDIT_FAILED, REGISTER_FAILED
-from optout_middleware.crawl.judge import excluded, not_looked_at, without_site
-from optout_middleware.crawl.record import now
-from optout_middleware.crawl.rights import NOTHING
-from optout_middleware.decide import decide_hop, named_by, policies_of, strictest_of
-from optout_middleware.files import location_of
-from optout_middleware.policy import RSL, TDM_POLICY
-from optout_middleware.terms import Decision, Evidence, OptOutError, Outcome
+from optout_middleware.evidence.asking import NOTHING, chain_of, decided, over_chain
+from optout_middleware.judge import excluded, not_looked_at
+from optout_middleware.stages import Judged, action_of, drops, is_not_fetched, settling
+from optout_middleware.terms import Evidence, OptOutError, Outcome
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from typing_extensions import Self
 
-    from optout_middleware.crawl.rights import Found, Recorded
+    from optout_middleware.decide import Site
+    from optout_middleware.evidence.asking import Recorded
+    from optout_middleware.rights import Found
+    from optout_middleware.terms import Decision
 
 STORE_FAILED = "optout_store_failed"
 _NO_OPENING = "dont_obey_robotstxt does not open the opt-out gate: robots.txt and opt-outs are obeyed all the same"
@@ -70,12 +70,13 @@ class OptOutDownloaderMiddleware:
             self._write("media" if media else "request", decision, "drop", request)
             raise IgnoreRequest(f"opt-out: {request.url} is not fetched: excluded-site")
         recorded = self._recorded((request.url,))
-        decision = await self._decided(request.url, request, recorded)
-        if decision.outcome is not Outcome.ALLOW and self._is_refused(decision, media=media):
+        policy = optout.settings.policy
+        decision = await self._asked(decided(request.url, _Ask(optout, request), policy, recorded, now))
+        if is_not_fetched(decision, optout.settings, media=media):
             decision = not_looked_at(decision)
             stage = "media" if media else "request"
             self._write(stage, decision, "drop", request, said=recorded.to_dict())
-            raise IgnoreRequest(f"opt-out: {request.url} is not fetched: {_first_finding(decision)}")
+            raise IgnoreRequest(f"opt-out: {request.url} is not fetched: {settling(decision)}")
         optout.decisions[request] = Judged(decision)
 
     async def process_response(self, request: Request, response: Response) -> Response:
@@ -90,61 +91,32 @@ class OptOutDownloaderMiddleware:
         if request not in optout.decisions:  # another middleware made the response
             await self.process_request(request)
         asset = _evidence(request, response)
-        chain = tuple(dict.fromkeys((asset.url, *(hop.url for hop in asset.hops), asset.final_url)))
-        recorded = self._recorded(chain)
-        decision, said = await self._over_the_chain(chain, request, asset, recorded), recorded.to_dict()
+        recorded, settings = self._recorded(chain_of(asset)), optout.settings
+        ask, spoken = _Ask(optout, request), spoken_hops(request.meta)
+        decision = await self._asked(over_chain(asset, ask, settings.policy, recorded, now, spoken=spoken))
+        said = recorded.to_dict()
         media = request.callback is NO_CALLBACK
         if media and (found := self._of_media(asset, decision)) is not None:
             decision, said = found.decision, found.to_dict(recorded.claims)
         refused = not decision.may_fetch or (
             decision.outcome is not Outcome.ALLOW
-            and ((media and not optout.settings.dry_run) or (self._drops() and _bypasses_the_spider(request)))
+            and ((media and not settings.dry_run) or (drops(settings) and _bypasses_the_spider(request)))
         )
-        action = "drop" if refused else self._action(decision)
+        action = "drop" if refused else action_of(decision, settings)
         line = self._write("media" if media else "response", decision, action, request, asset, said)
         if refused:
-            raise IgnoreRequest(f"opt-out: {request.url} is not passed on: {_first_finding(decision)}")
+            raise IgnoreRequest(f"opt-out: {request.url} is not passed on: {settling(decision)}")
         judged = optout.decisions[request] = Judged(decision, line)
         if response.request is not None and response.request is not request:
             optout.decisions[response.request] = judged
         return response
 
-    async def _over_the_chain(
-        self, chain: Sequence[str], request: Request, asset: Evidence, recorded: Recorded
-    ) -> Decision:
-        """Decide about the URLs of a redirect chain, the last with its response; the strictest counts."""
-        if not asset.hops:
-            return await self._decided(request.url, request, recorded, asset)
-        decisions = [
-            await self._decided(url, request, recorded, asset if url == asset.final_url else None) for url in chain
-        ]
-        for hop in spoken_hops(request.meta):
-            if origin_of(hop.url) is not None:
-                site = await self._optout.site(hop.url, request)
-                decisions.append(decide_hop(site, hop, asset, **recorded._asdict(), at=now()))
-        return strictest_of(decisions, url=next(iter(chain)))
-
-    async def _decided(self, url: str, request: Request, recorded: Recorded, asset: Evidence | None = None) -> Decision:
-        optout = self._optout
-        policy = optout.settings.policy
-        site = optout.gather.known(url)
-        if site is None and origin_of(url) is None:
-            return without_site(url, policy, now())
-        documents: Sequence[Evidence] = ()
+    async def _asked(self, decided: Awaitable[Decision]) -> Decision:
         try:
-            if site is None:
-                site = await optout.site(url, request)
-            if asset is not None and RSL in policy.locations and (named := named_by(asset, policy)):
-                documents = await optout.documents(named, request, RSL)
-            decided = partial(site.decide, url, asset=asset, documents=documents, **recorded._asdict())
-            decision = decided(at=now())
-            if TDM_POLICY in policy.locations and (wanted := policies_of(decision)):
-                policies = await optout.documents(wanted, request, TDM_POLICY)
-                return decided(policies=policies, at=now())
+            return await decided
         except OptOutError as error:
-            optout.stop(STORE_FAILED, error)
+            self._optout.stop(STORE_FAILED, error)
             raise IgnoreRequest(str(error)) from None
-        return decision
 
     def _excluded(self, url: str) -> str:
         """Give whose list excludes the site of a URL; empty = nobody's."""
@@ -171,25 +143,6 @@ class OptOutDownloaderMiddleware:
             optout.stop(REGISTER_FAILED, error)
             raise IgnoreRequest(str(error)) from None
 
-    def _drops(self) -> bool:
-        settings = self._optout.settings
-        return settings.action == "drop" and not settings.dry_run
-
-    def _is_refused(self, decision: Decision, *, media: bool) -> bool:
-        """Tell whether the table of stages keeps a request that is not allowed from being fetched."""
-        if not decision.may_fetch:
-            return True
-        if location_of(decision.url) == "robots.txt":  # RFC 9309 section 2.2.2: it is implicitly allowed
-            return False
-        settings = self._optout.settings
-        if media and not settings.dry_run:  # a file carries no tag, so there is nothing between taking and leaving it
-            return True
-        return self._drops() and not settings.fetch_reserved
-
-    def _action(self, decision: Decision) -> str:
-        settings = self._optout.settings
-        return "keep" if decision.outcome is Outcome.ALLOW and settings.action == "drop" else settings.action
-
     def _write(
         self,
         stage: str,
@@ -212,6 +165,22 @@ class OptOutDownloaderMiddleware:
         except OptOutError as error:
             optout.stop(AUDIT_FAILED, error)
             raise IgnoreRequest(str(error)) from None
+
+
+class _Ask:
+    """Asks on behalf of a page, from memory where that says enough."""
+
+    def __init__(self, optout: OptOut, page: Request) -> None:
+        self._optout, self._page = optout, page
+
+    async def site(self, url: str) -> Site | None:
+        site = self._optout.gather.known(url)
+        if site is not None or origin_of(url) is None:
+            return site
+        return await self._optout.site(url, self._page)
+
+    async def documents(self, urls: Sequence[str], kind: str) -> Sequence[Evidence]:
+        return await self._optout.documents(urls, self._page, kind)
 
 
 def _bypasses_the_spider(request: Request) -> bool:
@@ -243,7 +212,3 @@ def _evidence(request: Request, response: Response) -> Evidence:
         hops=[spoken.get(url, url) for url in chain if url != response.url or url in spoken],
         from_cache=cached,
     )
-
-
-def _first_finding(decision: Decision) -> str:
-    return decision.reasons[0].finding if decision.reasons else decision.outcome.value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from pydispatch.dispatcher import getAllReceivers, liveReceivers  # type: ignore[import-untyped]
@@ -19,15 +19,15 @@ from scrapy.utils.asyncio import is_asyncio_available
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from optout_middleware.audit.log import AuditError
+from optout_middleware.audit.record import Record, now
 from optout_middleware.crawl.checks import check_chain, check_user_agents
 from optout_middleware.crawl.fetch import MARK, EngineFetch
-from optout_middleware.crawl.record import Record, now
-from optout_middleware.crawl.rights import Rights
 from optout_middleware.evidence.fetch import Limits
 from optout_middleware.evidence.gather import Gather
 from optout_middleware.evidence.stores import store_of
 from optout_middleware.evidence.stores.archived import ArchivedStore
 from optout_middleware.register.excluded import ExcludedSites
+from optout_middleware.rights import Rights
 from optout_middleware.settings import Settings, SettingsError, is_enabled, unknown_names
 from optout_middleware.terms import OptOutError
 from optout_middleware.urls import origin_of
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from optout_middleware.decide import Site
     from optout_middleware.evidence.store import Store
-    from optout_middleware.terms import Decision, Evidence
+    from optout_middleware.stages import Judged
+    from optout_middleware.terms import Evidence
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +50,6 @@ logger = logging.getLogger(__name__)
 _MOST_HANDED_OVER = 100_000
 _DRY_RUN = "DRY RUN: no item is dropped or tagged, reserved items are stored; see the share at the end"
 _TURNED_OFF = "OPTOUT_ENABLED is False: opt-outs are neither looked for nor honoured in this crawl"
-
-
-class Judged(NamedTuple):
-    """The decision about a page, and where its audit line stands ("" = not written yet)."""
-
-    decision: Decision
-    line: str = ""
 
 
 class OptOut:
@@ -172,7 +166,7 @@ class OptOut:
         get = self.crawler.settings.get
         if not is_enabled(get):
             logger.warning(_TURNED_OFF)
-            self.record = Record(self.crawler, Settings.read(lambda name: get(name) or _stand_in(name)))
+            self.record = self._record(Settings.read(lambda name: get(name) or _stand_in(name)))
             self.record.turned_off()
             return
         if not is_asyncio_available():
@@ -186,7 +180,7 @@ class OptOut:
         check_user_agents(self.crawler, settings.policy.product_token)
         self.excluded = ExcludedSites.read(settings.excluded_sites)
         self.rights = Rights.of(settings, now)
-        self.record = Record(self.crawler, settings)
+        self.record = self._record(settings)
         for warning in self.record.warnings:
             logger.warning(warning)
         store: Store = store_of(settings.store, self.record.store_lost)
@@ -205,6 +199,9 @@ class OptOut:
         logger.info("opt-out audit log: %s", self.record.where)
         if settings.dry_run:
             logger.warning(_DRY_RUN)
+
+    def _record(self, settings: Settings) -> Record:
+        return Record(self.crawler.stats, settings, str(self.crawler.settings.get("USER_AGENT") or ""))
 
     def owns(self, request: Request) -> bool:
         """Tell whether a request is a probe of ours; nothing that a spider can write into meta makes it one."""

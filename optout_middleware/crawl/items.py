@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from itemadapter import ItemAdapter
 from scrapy.exceptions import DropItem
 
 from optout_middleware.audit.log import AuditError
-from optout_middleware.crawl.extension import Judged
+from optout_middleware.audit.record import now
 from optout_middleware.crawl.item_text import language_of, octets_of_text
-from optout_middleware.crawl.judge import untaggable, without_page
-from optout_middleware.crawl.record import now
 from optout_middleware.crawl.tagging import UntaggableError, tag_of, tagged
+from optout_middleware.judge import untaggable, without_page
+from optout_middleware.stages import Judged, action_of
 from optout_middleware.terms import OptOutError, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from optout_middleware.audit.record import Record
     from optout_middleware.crawl.extension import OptOut
-    from optout_middleware.crawl.record import Record
-    from optout_middleware.crawl.rights import Found, Page
+    from optout_middleware.rights import Found, Page
     from optout_middleware.terms import Decision
 
 UNTAGGABLE = "optout_untaggable_item"
@@ -56,7 +57,8 @@ def acted_on(
         if judged is None:
             judged = _unjudged(optout, record, url)
         elif optout.rights is not None and page is not None:
-            judged = _by_register(optout, record, optout.rights.of_item(item, page(), judged.decision), judged)
+            fields = ItemAdapter(item) if ItemAdapter.is_item(item) else None
+            judged = _by_register(optout, record, optout.rights.of_item(fields, page(), judged.decision), judged)
         return _acted_on(optout, record, item, judged)
     except OptOutError as error:
         optout.stop(AUDIT_FAILED if isinstance(error, AuditError) else REGISTER_FAILED, error)
@@ -91,8 +93,8 @@ def _by_register(optout: OptOut, record: Record, found: Found | None, judged: Ju
     if found is None:
         return judged
     record.count_credited()
-    decision, settings = found.decision, optout.settings
-    action = "keep" if decision.outcome is Outcome.ALLOW and settings.action == "drop" else settings.action
+    decision = found.decision
+    action = action_of(decision, optout.settings)
     said = {**found.to_dict(), "page": judged.line}
     return Judged(decision, record.item(decision, action, final_url=found.url, said=said))
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from typing_extensions import Self
 
-    from optout_middleware.crawl.extension import Judged
-    from optout_middleware.crawl.rights import Page
+    from optout_middleware.rights import Page, Rights
+    from optout_middleware.stages import Judged
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class OptOutSpiderMiddleware:
         """Act on each item by the decision about the response that it came from."""
         optout, request = self._optout, response.request
         judged = optout.decisions.get(request) if request is not None else None
-        page = cache(partial(optout.rights.page, response)) if optout.rights is not None else None
+        page = cache(partial(_page, optout.rights, response)) if optout.rights is not None else None
         carries = judged is not None and judged.decision.outcome is not _ALLOW
         async for one in result:
             if one is None or isinstance(one, Request):
@@ -93,3 +93,9 @@ class OptOutSpiderMiddleware:
             spider=self._crawler.spider,
             exception=dropped,
         )
+
+
+def _page(rights: Rights, response: Response) -> Page:
+    """Read the credits of a response."""
+    content_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
+    return rights.page(response.body, response.url, content_type)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit import share
 from optout_middleware.audit.log import AuditError, AuditLog
-from optout_middleware.crawl.record import STATS
+from optout_middleware.audit.record import STATS
 from optout_middleware.decide import Site as Origin
 from optout_middleware.evidence.stores.memory import MemoryStore
 from optout_middleware.terms import OptOutError

@@ -1,7 +1,7 @@
 """What a crawl writes down and counts: audit lines, stats, the share that is excluded, the URLs that are pending.
 
 Rule of this file: the audit line is written before its effect, and everything else here only counts. What cannot be
-written raises `AuditError`; whoever acts then acts on nothing.
+written raises `AuditError`; whoever acts then acts on nothing. For one thread.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol
 
 from optout_middleware.audit.line import Mask, line
-from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
+from optout_middleware.audit.log import AuditLog, new_run_id
+from optout_middleware.audit.pending_urls import PendingUrls
 from optout_middleware.audit.share import Alarm, Share
 from optout_middleware.evidence.archive import INDEX, WARC, Archive
 from optout_middleware.policy import ALL_LOCATIONS
 from optout_middleware.settings import package_version
 from optout_middleware.terms import OptOutError, Outcome
-from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from scrapy.crawler import Crawler
 
     from optout_middleware.evidence.probe import Counts
     from optout_middleware.settings import Settings
@@ -80,19 +78,33 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+class Stats(Protocol):
+    """Counts by name, as Scrapy's stats collector does."""
+
+    def get_value(self, key: str, default: Any = None) -> Any:
+        """Give a value; the default where there is none."""
+
+    def set_value(self, key: str, value: Any) -> None:
+        """Set a value."""
+
+    def inc_value(self, key: str) -> None:
+        """Count one more."""
+
+
 class Record:
     """Writes and counts for one run.
 
     Args:
-        crawler: whose stats count.
+        stats: what counts.
         settings: where to write, and how.
+        user_agent: what the crawler calls itself, for the run manifest.
 
     Raises:
         AuditError: the audit log cannot be written.
     """
 
-    def __init__(self, crawler: Crawler, settings: Settings) -> None:
-        self._stats = crawler.stats
+    def __init__(self, stats: Stats, settings: Settings, user_agent: str) -> None:
+        self._stats = stats
         self._dry_run = settings.dry_run
         self._mask = Mask(settings.secret_params)
         self._log = AuditLog(
@@ -101,7 +113,7 @@ class Record:
             writer=WRITER,
             operator=settings.operator,
             policy=settings.policy,
-            settings={**settings.to_dict(), "USER_AGENT": str(crawler.settings.get("USER_AGENT") or "")},
+            settings={**settings.to_dict(), "USER_AGENT": user_agent},
             now=now,
             key=settings.audit_key,
             durability=settings.audit_durability,
@@ -113,7 +125,7 @@ class Record:
             raise
         self.share = Share(settings.policy, self._mask) if settings.dry_run else None
         self._alarm = Alarm()
-        self._pending = _PendingUrls(self._log)
+        self._pending = PendingUrls(self._log)
 
     @property
     def where(self) -> str:
@@ -298,38 +310,3 @@ def _archive(settings: Settings, run: str, mask: Mask) -> Archive | None:
         about=about,
         refers_back=not settings.audit_retention,
     )
-
-
-class _PendingUrls:
-    """The seed list of a later crawl: one URL a line, in full, since a masked one could not be asked again."""
-
-    def __init__(self, log: AuditLog) -> None:
-        self.name = f"{log.run}-pending.txt"
-        self._path = log.directory / self.name
-        self._file: TextIO | None = None
-        self._last = ""  # the items of one page come together
-        self.count = 0
-
-    def add(self, url: str) -> None:
-        """Add a URL; what has no site to ask is not listed, since a later crawl could not ask it either."""
-        if url == self._last or origin_of(url) is None:
-            return
-        self._last = url
-        try:
-            if self._file is None:
-                self._file = self._path.open("x", encoding="utf-8", errors="backslashreplace", buffering=1)
-            self._file.write(f"{url}\n")
-        except OSError as error:
-            raise self._failed(error) from error
-        self.count += 1
-
-    def close(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                file.close()
-            except OSError as error:
-                raise self._failed(error) from error
-
-    def _failed(self, error: OSError) -> AuditError:
-        return AuditError(f"list of pending URLs {self._path} cannot be written: {error.strerror or error}")

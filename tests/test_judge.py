@@ -1,17 +1,14 @@
-"""Decisions that no site makes, and what the extension remembers of items."""
+"""Decisions that no site makes."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 
 import pytest
-from scrapy.utils.test import get_crawler
 
 from optout_middleware import Policy
-from optout_middleware.crawl import extension
-from optout_middleware.crawl.extension import OptOut
-from optout_middleware.crawl.judge import not_looked_at, untaggable, without_page, without_site
 from optout_middleware.decide import decide
+from optout_middleware.judge import not_looked_at, untaggable, without_page, without_site
 from optout_middleware.terms import Evidence
 
 AT = datetime(2026, 11, 24, tzinfo=timezone.utc)
@@ -66,13 +63,3 @@ def test_only_what_a_page_may_lift_is_noted() -> None:
     closed = Evidence(ROBOTS.url, 200, (), b"User-agent: *\nDisallow: /", AT)
     forbidden = decide("http://news.example/a", [closed], POLICY)
     assert not_looked_at(forbidden) is forbidden
-
-
-def test_handed_over_items_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items that never arrive are forgotten, the oldest first; each is taken as often as it was handed over."""
-    monkeypatch.setattr(extension, "_MOST_HANDED_OVER", 2)
-    optout = OptOut(get_crawler())
-    one, two, three = {"n": 1}, {"n": 1}, {"n": 1}
-    for item in (one, two, three):
-        optout.hand_over(item)
-    assert [optout.take(item) for item in (one, two, three, three)] == [False, True, True, False]

@@ -1,15 +1,14 @@
 """What the register adds to the decision about a page: credits of item and page in, the item's own decision out.
 
-Rule of this file: the credits of a page are read once, and only where an item asks; an item that is credited with
-nothing shares its page's decision. What the register cannot answer is a claim, never a free pass.
+Rule of this file: an item that is credited with nothing shares its page's decision. What the register cannot answer is
+a claim, never a free pass. It knows no crawler: whoever has a response hands over its parts.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from itemadapter import ItemAdapter
-
+from optout_middleware.evidence.asking import NOTHING, Recorded
 from optout_middleware.reasons import with_register
 from optout_middleware.register import credits as credits_of
 from optout_middleware.register.item_fields import of_item
@@ -17,14 +16,13 @@ from optout_middleware.register.lookup import Lookup
 from optout_middleware.register.model import Asset, AssetClass, Credits, Judgement, UseContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from scrapy.http import Response
     from typing_extensions import Self
 
     from optout_middleware.settings import Settings
-    from optout_middleware.terms import Claim, Decision, Licence, Ruling
+    from optout_middleware.terms import Claim, Decision
 
 NOT_ASKED = "none"  # the value of OPTOUT_REGISTER by which the register is not asked
 _NOTHING = Credits()
@@ -61,21 +59,6 @@ class Found(NamedTuple):
         }
 
 
-class Recorded(NamedTuple):
-    """What is on file about a URL, whatever its page says."""
-
-    claims: tuple[Claim, ...] = ()
-    licences: tuple[Licence, ...] = ()
-    rulings: tuple[Ruling, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the field of an audit line; licences and rulings stand in it where they were used."""
-        return {"claims": [claim.to_dict() for claim in self.claims]}
-
-
-NOTHING = Recorded()
-
-
 class Rights:
     """Asks the register on behalf of a crawl.
 
@@ -110,25 +93,37 @@ class Rights:
         """Open the register; None where the operator chose not to ask it."""
         return None if settings.register == NOT_ASKED else cls(settings, now)
 
-    def page(self, response: Response) -> Page:
-        """Read the credits of a response."""
-        media_type, _, parameters = (response.headers.get("Content-Type") or b"").decode("latin-1").partition(";")
+    def page(self, body: bytes, url: str, content_type: str) -> Page:
+        """Read the credits of a response.
+
+        Args:
+            body: its bytes, any Content-Encoding undone.
+            url: the one that answered.
+            content_type: its Content-Type field; empty where it has none.
+        """
+        media_type, _, parameters = content_type.partition(";")
         charset = parameters.lower().partition("charset=")[2].strip(" \"'") or None
         stated = credits_of.of_page(
-            response.body,
-            response.url,
+            body,
+            url,
             media_type.strip().lower(),
             charset,
             all_markers=self._all_markers,
             class_domains=self._domains,
         )
-        return Page(response.url, stated)
+        return Page(url, stated)
 
-    def of_item(self, item: Any, page: Page, decision: Decision) -> Found | None:
-        """Decide about an item of a page; None where nothing is credited and nobody names the site."""
+    def of_item(self, item: Mapping[str, Any] | None, page: Page, decision: Decision) -> Found | None:
+        """Decide about an item of a page; None where nothing is credited and nobody names the site.
+
+        Args:
+            item: its fields; None = it has none that could be read.
+            page: that it came from.
+            decision: about the page.
+        """
         stated = page.credits
-        if self._fields and ItemAdapter.is_item(item):
-            stated = credits_of.merge(of_item(ItemAdapter(item), self._fields), stated)
+        if self._fields and item is not None:
+            stated = credits_of.merge(of_item(item, self._fields), stated)
         return self.judged(stated, page.url, decision)
 
     def recorded(self, urls: Iterable[str]) -> Recorded:
