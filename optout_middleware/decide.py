@@ -110,7 +110,7 @@ class Site:
 
     def named(self) -> tuple[str, ...]:
         """Give the URLs of the documents that robots.txt names and that the policy has an eye on."""
-        view = _view(self)
+        view = view_of(self)
         if RSL not in self.policy.locations or view.robots is None or not view.robots.licences:
             return ()
         asked = Asked(f"{self.origin}/", "/", self.policy, view.robots, True, {}, None)
@@ -124,7 +124,7 @@ class Site:
         """
         if not is_of_origin(url, self.origin):
             raise ValueError(f"{url} is not of the origin {self.origin}")
-        path, robots = canonical_path(url), _view(self).robots
+        path, robots = canonical_path(url), view_of(self).robots
         return path == "/robots.txt" if robots is None else robots.fetch.may_fetch(path)[0]
 
     def decide(
@@ -160,7 +160,7 @@ class Site:
             raise ValueError(f"at={at.isoformat()} has no time zone: pass an aware datetime")
         if asset is not None and asset.fetched_at > at:
             asset = None
-        view = _view(self)
+        view = view_of(self)
         if not view.holds_at(at):
             view = View.of(self.policy, files_at(self.files, at))
         if documents:
@@ -171,7 +171,8 @@ class Site:
 
 
 @lru_cache(maxsize=1024)  # a pure function; the sites in use are open, all others cost their packed bytes only
-def _view(site: Site) -> View:
+def view_of(site: Site) -> View:
+    """Give a site ready to decide; those that are in use are kept."""
     return View.of(site.policy, site.files)
 
 

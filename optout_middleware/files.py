@@ -64,6 +64,7 @@ _KEEP = {location: keep for signal in SIGNALS for location, keep in signal.keep.
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+@lru_cache(maxsize=1024)  # a pure function; of one piece of evidence it is asked several times
 def location_of(url: str) -> str | None:
     """Give the name of the location that a URL is, None where it is none."""
     return _LOCATION_OF.get(canonical_path(url))
@@ -91,8 +92,9 @@ def _is_whole(item: Evidence) -> bool:
     """Tell whether a body is whole; of robots.txt the first 500 KiB are enough (RFC 9309 section 2.5)."""
     if item.error is not None or item.status == 206:  # noqa: PLR2004 - partial content
         return False
-    enough = location_of(item.url) == "robots.txt" and len(item.body) >= robots_txt.LIMIT
-    return not item.truncated or enough
+    if not item.truncated:
+        return True
+    return location_of(item.url) == "robots.txt" and len(item.body) >= robots_txt.LIMIT
 
 
 def _is_page_instead(item: Evidence) -> bool:
@@ -118,9 +120,9 @@ def current(items: Sequence[Evidence]) -> tuple[Evidence, str, str]:
 
     That is the latest, or a copy while the latest is unreachable. Two different answers of one moment are no answer.
     """
-    latest = max(items, key=rank)
+    latest = max(items, key=rank) if len(items) > 1 else items[0]
     state = state_of(latest)
-    same = [item for item in items if item.fetched_at == latest.fetched_at]
+    same = [item for item in items if item.fetched_at == latest.fetched_at] if len(items) > 1 else []
     answers = {(state_of(item), item.sha256) for item in same if state_of(item) != State.UNREACHABLE}
     if len(answers) > 1 or (answers and state != State.READ and any(state_of(i) == State.UNREACHABLE for i in same)):
         return latest, State.UNREACHABLE, "different answers of one moment"
@@ -170,8 +172,11 @@ def opened(origin: str, packed: bytes) -> tuple[File, ...]:
     while at < len(packed):
         number, state, status, microseconds, digest, *lengths = _HEAD.unpack_from(packed, at)
         at += _HEAD.size
-        url, error, note, kept = (packed[at + sum(lengths[:n]) : at + sum(lengths[: n + 1])] for n in range(4))
-        at += sum(lengths)
+        parts = []
+        for length in lengths:
+            parts.append(packed[at : at + length])
+            at += length
+        url, error, note, kept = parts
         location = url.decode() or _LOCATION_NAMES[number]
         fetched_at = _EPOCH + timedelta(microseconds=microseconds)
         failure = error.decode("utf-8", "replace") or None

@@ -32,6 +32,13 @@ def origin_of(url: str) -> str | None:
     >>> origin_of("data:text/plain,hi") is None
     True
     """
+    start = url.find("://")
+    end = url.find("/", start + 3) if start > 0 else -1
+    return _origin_of(url[:end] if end > 0 else url)
+
+
+@lru_cache(maxsize=16_384)  # a pure function; what stands before the path says all of it, and hosts come again
+def _origin_of(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -63,12 +70,12 @@ def path_and_query(url: str) -> str:
     >>> path_and_query("http://news.example?a=1#top"), path_and_query("/a/b;c?")
     ('/?a=1', '/a/b;c?')
     """
-    rest = url.partition("#")[0]
-    scheme, separator, after = rest.partition("://")
-    if separator and "/" not in scheme:
-        slash, query = after.find("/"), after.find("?")
+    rest = url.partition("#")[0] if "#" in url else url
+    separator = rest.find("://")
+    if separator >= 0 and rest.find("/") == separator + 1:
+        slash, query = rest.find("/", separator + 3), rest.find("?", separator + 3)
         start = min(slash, query) if slash >= 0 <= query else max(slash, query)
-        rest = after[start:] if start >= 0 else ""
+        rest = rest[start:] if start >= 0 else ""
     return rest if rest.startswith("/") else f"/{rest}"
 
 

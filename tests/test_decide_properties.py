@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from optout_middleware import decide as public_decide
 from optout_middleware import files
-from optout_middleware.decide import Site, _view, decide
+from optout_middleware.decide import Site, decide, view_of
 from optout_middleware.policy import FINDINGS, Policy, Profile
 from optout_middleware.signals import robots_kept
 from optout_middleware.signals.robots_txt import parse
@@ -131,7 +131,7 @@ def test_deciding_is_deterministic(seen: list[Evidence], policy: Policy, path: s
     """The same again, with what was worked out before and without, gives the same decision and the same record."""
     made = decide(HOME + path, seen, policy)
     again = decide(HOME + path, iter(seen), policy)
-    for cached in (_view, files.opened, robots_kept.selection):
+    for cached in (view_of, files.opened, robots_kept.selection):
         cached.cache_clear()
     assert decide(HOME + path, seen, policy) == again == made
     assert json.dumps(made.to_dict()) == json.dumps(again.to_dict())

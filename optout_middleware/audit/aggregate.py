@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from optout_middleware.audit.grouped import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -18,22 +20,23 @@ _SEPARATOR = "|"  # stands in no word of the vocabularies
 
 
 class Aggregate:
-    """Counts of lines and octets by day: of outcomes, of findings, of sites.
+    """Counts of decisions (`lines`; a grouped line has several) and octets by day: of outcomes, of findings, of sites.
 
     For each day: `outcomes` by stage, outcome and action; `findings` by stage, outcome of the decision, finding, signal
-    (or location, where nothing was said) and outcome of the finding, with the lines in which it alone settled the
+    (or location, where nothing was said) and outcome of the finding, with the decisions in which it alone settled the
     outcome; `sites` by domain and outcome.
     """
 
     def __init__(self) -> None:
         self._days: dict[str, dict[str, dict[str, list[int]]]] = {}
 
-    def add(self, line: Mapping[str, Any], day: str) -> None:
-        """Count one line.
+    def add(self, line: Mapping[str, Any], day: str, times: int = 1) -> None:
+        """Count one line, or several that differ in nothing that is counted.
 
         Args:
             line: a line in full; one without an outcome is not counted.
             day: in UTC, as YYYY-MM-DD.
+            times: how many of them.
         """
         outcome = line.get("outcome")
         if outcome is None:
@@ -41,16 +44,16 @@ class Aggregate:
         tables = self._days.get(day)
         if tables is None:
             tables = self._days[day] = {"outcomes": {}, "findings": {}, "sites": {}}
-        stage, size = line.get("stage"), line.get("size") or 0
-        _count(tables["outcomes"], f"{stage}|{outcome}|{line.get('action')}", size)
+        stage, decisions, size = line.get("stage"), count_of(line) * times, (line.get("size") or 0) * times
+        _count(tables["outcomes"], f"{stage}|{outcome}|{line.get('action')}", decisions, size)
         site = line.get("domain") or line.get("origin") or ""
         sites = tables["sites"]
         key = f"{site}|{outcome}"
         if key not in sites and len(sites) >= MAX_SITES:
             key = f"{OTHER_SITES}|{outcome}"
-        _count(sites, key, size)
+        _count(sites, key, decisions, size)
         if line.get("reasons"):
-            _count_findings(tables["findings"], line, size)
+            _count_findings(tables["findings"], line, decisions, size)
 
     def merge(self, other: Aggregate) -> None:
         """Add the counts of another aggregate."""
@@ -114,16 +117,16 @@ def _largest_first(row: tuple[str, list[int]]) -> tuple[bool, int, str]:
     return row[0].startswith(OTHER_SITES), -row[1][0], row[0]
 
 
-def _count(table: dict[str, list[int]], key: str, size: int) -> None:
+def _count(table: dict[str, list[int]], key: str, decisions: int, size: int) -> None:
     counts = table.get(key)
     if counts is None:
-        table[key] = [1, size]
+        table[key] = [decisions, size]
     else:
-        counts[0] += 1
+        counts[0] += decisions
         counts[1] += size
 
 
-def _count_findings(table: dict[str, list[int]], line: Mapping[str, Any], size: int) -> None:
+def _count_findings(table: dict[str, list[int]], line: Mapping[str, Any], decisions: int, size: int) -> None:
     """Count each finding of a line once for each signal; the one that alone settled it apart."""
     outcome, stage = line["outcome"], line.get("stage")
     causes = dict.fromkeys(
@@ -133,9 +136,9 @@ def _count_findings(table: dict[str, list[int]], line: Mapping[str, Any], size: 
     settled = [cause for cause in causes if cause[2] == outcome != "allow"]
     for cause in causes:
         counts = table.setdefault(_SEPARATOR.join(map(str, (stage, outcome, *cause))), [0, 0, 0])
-        counts[0] += 1
+        counts[0] += decisions
         counts[1] += size
-        counts[2] += settled == [cause]
+        counts[2] += decisions * (settled == [cause])
 
 
 _COUNTS = ("lines", "bytes", "alone")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.reading import Damage, records
 from optout_middleware.terms import Outcome
 
@@ -23,8 +24,8 @@ _SCHEMA = (
         PRIMARY KEY (side, origin, signal, finding)
     ) WITHOUT ROWID""",
 )
-_ADD_SITE = "INSERT INTO site VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET lines = lines + 1"
-_ADD_SAID = "INSERT INTO said VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET lines = lines + 1"
+_ADD_SITE = "INSERT INTO site VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET lines = lines + excluded.lines"
+_ADD_SAID = "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lines = lines + excluded.lines"
 # What one side said and the other did not, of sites that both asked.
 _ONLY = """SELECT one.origin, one.signal, one.finding, one.lines, one.url, one.text FROM said AS one
     WHERE one.side = ?
@@ -47,7 +48,7 @@ class Change(NamedTuple):
         what: "reserved" (in the later one only) or "withdrew" (in the earlier one only).
         origin: whose.
         signal, finding: how; the signal is empty where no statement made it.
-        lines: that it denied.
+        lines: decisions that it denied.
         url, text: one of them, and the exact text.
         is_whole: whether the site has no reservation at all on the other side.
     """
@@ -108,9 +109,9 @@ class Comparison:
         self._db.close()
 
     def _add(self, side: int, line: Mapping[str, Any]) -> None:
-        origin = line["origin"]
-        self._db.execute(_ADD_SITE, (side, origin))
+        origin, count = line["origin"], count_of(line)
+        self._db.execute(_ADD_SITE, (side, origin, count))
         denied = [reason for reason in line["reasons"] if reason["outcome"] == Outcome.DENY.value]
         told = {(reason.get("signal", ""), reason["finding"]): reason for reason in reversed(denied)}
         for (signal, finding), reason in told.items():
-            self._db.execute(_ADD_SAID, (side, origin, signal, finding, line["url"], reason.get("text", "")))
+            self._db.execute(_ADD_SAID, (side, origin, signal, finding, count, line["url"], reason.get("text", "")))

@@ -34,6 +34,7 @@ WHY: Mapping[str, str] = {
     "page-not-sampled": "the page said nothing and is not in the sample that was archived (OPTOUT_ARCHIVE_PAGES)",
     "page-not-derivable": "the exact words that spoke are archived, but no part of the page that says them again",
     "page-text-missing": "this policy reads the text of pages, which was not looked at then, and not archived",
+    "not-archived": "its run kept no archive (OPTOUT_ARCHIVE)",
     "evidence-missing": "evidence that the line names is in none of the archives",
     "evidence-damaged": "evidence that the line names is not what was written",
     "policy-missing": "the policy of the line is in none of the manifests, or of a later version",
@@ -41,6 +42,8 @@ WHY: Mapping[str, str] = {
     "url-masked": "a secret of the URL was masked, and without it the decision differs",
     "no-site": "a link of the redirect chain has no site",
 }
+# Of these, what should be there and is not: somebody has to look for it.
+GONE = frozenset({"evidence-missing", "evidence-damaged", "policy-missing", "line-unreadable"})
 _MOST_SITES = 1024
 _MOST_SOURCES, _KEPT_BODY = 1024, 65_536  # that are kept in mind, and octets of their bodies
 _REDIRECTING = range(300, 400)

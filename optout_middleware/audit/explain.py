@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.reading import Damage, Record, records, runs
 from optout_middleware.audit.recorded import time
 from optout_middleware.policy import FINDINGS
@@ -82,6 +83,8 @@ def story(record: Record, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"  Asked: may it be used {', '.join(filter(None, asked))}?"
     if line.get("final_url") not in (None, line["url"]):
         yield f"  Redirects led to {line['final_url']}."
+    if (count := count_of(line)) > 1:
+        yield f"  It is about {count:,} records of {line['origin']} in {line.get('shard')}, this URL the first of them."
     for reason in line["reasons"]:
         yield from (f"  {text}" for text in _because(reason))
     if not line["reasons"]:
@@ -161,7 +164,7 @@ class Said(NamedTuple):
 
 @dataclass
 class Heard:
-    """How often something was said: lines, first and last time, and one of the URLs."""
+    """How often something was said: decisions, first and last time, and one of the URLs."""
 
     lines: int = 0
     first: str = ""
@@ -171,7 +174,7 @@ class Heard:
     def add(self, line: Mapping[str, Any]) -> None:
         """Count a line."""
         at = str(line["at"])
-        self.lines += 1
+        self.lines += count_of(line)
         self.first = min(filter(None, (self.first, at)))
         self.last = max(self.last, at)
         self.url = self.url or str(line["url"])
@@ -183,13 +186,13 @@ class OfSite:
 
     Fields:
         domain: what was asked about.
-        lines: that decide something about it.
-        outcomes: (stage, outcome) -> lines.
-        waits_for: what pending lines wait for -> lines.
-        hosts: host -> lines.
-        runs: run -> lines.
+        lines: decisions about it; a grouped line has several.
+        outcomes: (stage, outcome) -> decisions.
+        waits_for: what pending decisions wait for -> decisions.
+        hosts: host -> decisions.
+        runs: run -> decisions.
         said: what it said -> how often; at most `_MOST` different things.
-        more: lines with something that is not told apart any more.
+        more: decisions with something that is not told apart any more.
         damaged: how much of the log is damaged.
     """
 
@@ -205,12 +208,13 @@ class OfSite:
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Count a line about the site."""
-        self.lines += 1
-        self.outcomes[str(line["stage"]), str(line["outcome"])] += 1
-        self.hosts[host_of(str(line["origin"]))] += 1
-        self.runs[str(line["run"])] += 1
+        count = count_of(line)
+        self.lines += count
+        self.outcomes[str(line["stage"]), str(line["outcome"])] += count
+        self.hosts[host_of(str(line["origin"]))] += count
+        self.runs[str(line["run"])] += count
         if line.get("waits_for"):
-            self.waits_for[str(line["waits_for"])] += 1
+            self.waits_for[str(line["waits_for"])] += count
         for reason in line["reasons"]:
             self._add(reason, reason["finding"], reason["outcome"], line)
         for statement in line["statements"]:
@@ -221,7 +225,7 @@ class OfSite:
         heard = self.said.get(key)
         if heard is None:
             if len(self.said) >= _MOST:
-                self.more += 1
+                self.more += count_of(line)
                 return
             heard = self.said[key] = Heard()
         heard.add(line)

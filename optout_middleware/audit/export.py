@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.reading import Damage, records
 from optout_middleware.terms import OptOutError
 
@@ -23,7 +24,7 @@ _TEXTS = (
     "rules_version", "version", "prev",
 )  # fmt: skip
 _FLAGS = ("may_fetch", "dry_run")
-_NUMBERS = ("seq", "size")
+_NUMBERS = ("seq", "size", "count")
 _TIMES = ("time", "at")
 # Of reasons, claims and evidence: the members that have a column of their own within the list.
 _LISTS = {
@@ -40,17 +41,25 @@ _OWN = frozenset({*_TEXTS, *_FLAGS, *_NUMBERS, *_TIMES})
 
 
 class Exported(NamedTuple):
-    """What was written, and what could not be read."""
+    """What was written, and what could not be read.
+
+    Fields:
+        rows: lines that were written.
+        decisions: that they stand for: a grouped line for several.
+        damages: what could not be read.
+    """
 
     rows: int
+    decisions: int
     damages: int
 
 
 def export(directories: Iterable[str], path: str) -> Exported:
     """Write the lines of logs that have an outcome to a Parquet file.
 
-    Columns: `id`, the fields of a line that are one value, the lists `reasons`, `statements`, `evidence`, `claims` and
-    `licences` with their common members, and `more`: the whole rest of the line as JSON.
+    Columns: `id`, the fields of a line that are one value (`count`: of how many pages or records it is), the lists
+    `reasons`, `statements`, `evidence`, `claims` and `licences` with their common members, and `more`: all the rest of
+    the line as JSON.
 
     Args:
         directories: audit directories: paths, or URLs that fsspec knows.
@@ -66,7 +75,7 @@ def export(directories: Iterable[str], path: str) -> Exported:
         raise OptOutError("Parquet needs pyarrow: pip install 'optout-middleware[corpus]'") from None
     schema = _schema(pa)
     batch: list[dict[str, Any]] = []
-    rows = damages = 0
+    rows = decisions = damages = 0
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.new")
     try:
@@ -78,6 +87,7 @@ def export(directories: Iterable[str], path: str) -> Exported:
                 if "outcome" not in record.line:
                     continue
                 batch.append(_row(record.id, record.line))
+                decisions += count_of(record.line)
                 if len(batch) >= ROWS:
                     writer.write_table(pa.Table.from_pylist(batch, schema))
                     rows, batch = rows + len(batch), []
@@ -87,7 +97,7 @@ def export(directories: Iterable[str], path: str) -> Exported:
         raise OptOutError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         unfinished.unlink(missing_ok=True)
-    return Exported(rows + len(batch), damages)
+    return Exported(rows + len(batch), decisions, damages)
 
 
 def _schema(pa: Any) -> Any:
@@ -106,6 +116,7 @@ def _row(identity: str, line: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"id": identity}
     for name in (*_TEXTS, *_FLAGS, *_NUMBERS):
         row[name] = line.get(name)
+    row["count"] = count_of(line)
     for name in _TIMES:
         row[name] = _moment(line.get(name))
     more = {name: value for name, value in line.items() if name not in _OWN and value not in (None, [], {})}

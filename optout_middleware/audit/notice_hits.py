@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.register import credits as credits_of
 from optout_middleware.register.notices import PartyHits, WorkHits
 from optout_middleware.urls import domains_of, host_of, is_within, origin_of
@@ -27,6 +28,7 @@ class Hits:
     def __init__(self, notice: Notice) -> None:
         self._claim = f"notice:{notice.id}/"
         self._parties, self._works = PartyHits(notice.parties), WorkHits(notice)
+        self._has_credits = bool(notice.parties or notice.works)
         self._by_host: dict[str, list[str]] = {}
         for scope in (*notice.domains, *notice.urls):
             host = host_of(origin_of(scope) or "") if "://" in scope else scope.lower()
@@ -46,11 +48,30 @@ class Hits:
             found |= self._works.found(credited) | self._parties.found(credited)
         return found
 
+    def count(self, line: Mapping[str, Any]) -> tuple[int, int]:
+        """Tell how many pages or records of a line the notice names, and of how many more that is not known.
+
+        A grouped line has one URL and one set of credits for many records: what holds for its whole site, or is
+        claimed in it, holds for all of them.
+        """
+        count, is_hit = count_of(line), bool(self.claim(line) or self.named(line))
+        if count == 1:
+            return int(is_hit), 0
+        origin = str(line.get("origin"))
+        if self.claim(line) or any(self._places(f"{origin}/")):
+            return count, 0
+        is_open = any(self._scopes(origin)) or (self._has_credits and bool(line.get("credits")))
+        return int(is_hit), count - is_hit if is_open else 0
+
     def _places(self, url: str) -> Iterable[str]:
+        return (scope for scope in self._scopes(url) if is_within(url, scope))
+
+    def _scopes(self, url: str) -> Iterable[str]:
+        """Give what the notice names on the host of a URL."""
         if not self._by_host:
             return
         for host in domains_of(host_of(origin_of(url) or "")):
-            yield from (scope for scope in self._by_host.get(host, ()) if is_within(url, scope))
+            yield from self._by_host.get(host, ())
 
 
 def became(line: Mapping[str, Any], entered: datetime) -> str:

@@ -85,12 +85,16 @@ def _runs(report: Mapping[str, Any], said: Mapping[str, str]) -> Section:
 
 
 def _lines(report: Mapping[str, Any], said: Mapping[str, str]) -> Section:
-    heads = [(said["time"], TIME), (said["url"], URL), (said["became"], TEXT), (said["claim"], TEXT),
-             (said["line"], CODE)]  # fmt: skip
-    rows = [(_time(row["time"]), row["url"], said[row["became"]], row["claim"], row["id"]) for row in report["lines"]]
+    heads = [(said["time"], TIME), (said["url"], URL), (said["count"], NUMBER), (said["became"], TEXT),
+             (said["claim"], TEXT), (said["line"], CODE)]  # fmt: skip
+    rows = [
+        (_time(row["time"]), row["url"], _number(row["count"], said), said[row["became"]], row["claim"], row["id"])
+        for row in report["lines"]
+    ]
     shown = said["lines-text"].format(
-        shown=_number(len(rows), said), all=_number(sum(report["counts"].values()), said)
-    )  # fmt: skip
+        shown=_number(sum(row["count"] for row in report["lines"]), said),
+        all=_number(sum(report["counts"].values()), said),
+    )
     table = Table(
         "lines-table", said["lines"], heads, rows, none=said["lines-none"], sortable=True, search=True, is_long=True
     )

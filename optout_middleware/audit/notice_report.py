@@ -46,7 +46,7 @@ def notice_report(
     table = {str(manifest.get("run")): _run(manifest) for manifest in manifests}
     shown: dict[str, list[dict[str, Any]]] = {kind: [] for kind in BECAME}
     counts, met = Counter[str](), set[str]()
-    damaged, first_time = len(found) - len(manifests), ""
+    damaged, first_time, grouped = len(found) - len(manifests), "", 0
     hits = Hits(notice)
     for row in records(directories):
         if isinstance(row, Damage):
@@ -56,15 +56,16 @@ def notice_report(
         if line.get("outcome") not in ("allow", "pending", "deny"):
             continue
         first_time = min(first_time or str(line.get("time")), str(line.get("time")))
-        named, claim = hits.named(line), hits.claim(line)
-        if not named and claim is None:
+        count, open_count = hits.count(line)
+        grouped += open_count
+        if not count:
             continue
-        met |= named
-        kind = became(line, entered)
-        counts[kind] += 1
-        _count_run(table, row, kind, claim)
+        met |= hits.named(line)
+        kind, claim = became(line, entered), hits.claim(line)
+        counts[kind] += count
+        _count_run(table, row, kind, count, claim)
         if len(shown[kind]) < SHOWN:
-            shown[kind].append(_line(row, kind, claim))
+            shown[kind].append(_line(row, kind, count, claim))
     for lines in shown.values():
         for entry in lines[:PROVEN]:
             entry["proof"] = proof_for(directories, entry["id"], notice)
@@ -73,7 +74,7 @@ def notice_report(
         "operators": list(dict.fromkeys(str(m["operator"]) for m in manifests if m.get("operator"))),
         "runs": list(table.values()), "lines": [entry for kind in BECAME for entry in shown[kind]],
         "unmatched": _unmatched(notice, letter, met),
-        "unknown": _unknown(notice, manifests, first_time, damaged),
+        "unknown": _unknown(notice, manifests, first_time, damaged, grouped),
     }  # fmt: skip
 
 
@@ -98,22 +99,24 @@ def _run(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _count_run(table: dict[str, dict[str, Any]], row: Record, kind: str, claim: Mapping[str, Any] | None) -> None:
+def _count_run(
+    table: dict[str, dict[str, Any]], row: Record, kind: str, count: int, claim: Mapping[str, Any] | None
+) -> None:
     """Count a line for its run; the first effect is the first line that the notice itself kept out."""
     run = str(row.line.get("run"))
     entry = table.setdefault(run, _run({"run": run}))
-    entry["hits"] += 1
-    entry[kind] += 1
+    entry["hits"] += count
+    entry[kind] += count
     time = str(row.line.get("time"))
     is_effect = claim is not None and row.line["outcome"] != "allow"
     if is_effect and (entry["first_effect"] is None or time < entry["first_effect"]):
         entry["first_effect"], entry["first_line"] = time, row.id
 
 
-def _line(row: Record, kind: str, claim: Mapping[str, Any] | None) -> dict[str, Any]:
+def _line(row: Record, kind: str, count: int, claim: Mapping[str, Any] | None) -> dict[str, Any]:
     """Give what is shown of a line: nothing in it that is of others."""
     return {
-        "id": row.id, "time": str(row.line.get("time")), "url": row.line.get("url"), "became": kind,
+        "id": row.id, "time": str(row.line.get("time")), "url": row.line.get("url"), "count": count, "became": kind,
         "claim": str(claim.get("text", "")) if claim else "", "rule": str(claim.get("rule", "")) if claim else "",
     }  # fmt: skip
 
@@ -130,7 +133,7 @@ def _unmatched(notice: Notice, letter: Letter, met: set[str]) -> list[dict[str, 
 
 
 def _unknown(
-    notice: Notice, manifests: Sequence[Mapping[str, Any]], first_time: str, damaged: int
+    notice: Notice, manifests: Sequence[Mapping[str, Any]], first_time: str, damaged: int, grouped: int
 ) -> list[dict[str, Any]]:
     """Give what no log can tell, as keys of texts with their values."""
     found: list[dict[str, Any]] = [{"key": "unknown-training"}, {"key": "unknown-elsewhere"}]
@@ -141,6 +144,8 @@ def _unknown(
         unasked = sum((manifest.get("settings") or {}).get("OPTOUT_REGISTER") == "none" for manifest in manifests)
         if unasked:
             found.append({"key": "unknown-register", "count": unasked})
+    if grouped:
+        found.append({"key": "unknown-grouped", "count": grouped})
     if damaged:
         found.append({"key": "unknown-damaged", "count": damaged})
     if left := sum(not (manifest.get("closed") or manifest.get("sealed")) for manifest in manifests):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optout_middleware.audit.chain import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
 SCHEMA = 2
 # The fields that `optout_middleware.audit.line.line` gives, in order, and what each is where it is not stored. Only a
@@ -58,6 +58,33 @@ class Packer:
         """
         if "outcome" not in line:
             return [], line
+        return self._packed(line, (line.get("url"), line.get("final_url")))
+
+    def pack_alike(self, line: Mapping[str, Any], names: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+        """Pack a line with an outcome, of which some fields vary.
+
+        Args:
+            line: with any values but None for the fields that vary. Where its `final_url` is its `url`, it is that of
+                each line.
+            names: of the fields that vary, in the order of the line.
+
+        Returns:
+            What is to stand in a line `shared` before it, encoded; and the text of the line, encoded, in pieces between
+            which the values of the varying fields go, each encoded.
+        """
+        new, packed = self._packed(line, (None, None))
+        pieces, fixed = [], dict[str, Any]()
+        for name, value in packed.items():
+            if name in names:
+                pieces.append(f"{encode(fixed)[1:-1]}{',' if fixed else ''}{encode(name)}:")
+                fixed = {}
+            else:
+                fixed[name] = value
+        first, *rest = (*pieces, f"{encode(fixed)[1:-1]}}}")
+        return new, (first, *(piece if piece == "}" else f",{piece}" for piece in rest))
+
+    def _packed(self, line: Mapping[str, Any], urls: tuple[Any, Any]) -> tuple[list[str], dict[str, Any]]:
+        """Pack a line; what speaks of one of the URLs is not shared."""
         url, final_url = line.get("url"), line.get("final_url")
         packed = {name: value for name, value in line.items() if value or value != DEFAULTS.get(name, _NO_DEFAULT)}
         if packed.get("may_fetch") is True:
@@ -69,7 +96,7 @@ class Packer:
         new: list[str] = []
         for name in SHARED:
             if name in packed:
-                packed[name] = [self._member(name, member, (url, final_url), new) for member in packed[name]]
+                packed[name] = [self._member(name, member, urls, new) for member in packed[name]]
         return new, packed
 
     @property

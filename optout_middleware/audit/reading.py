@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optout_middleware.audit.packing import SCHEMA, Unpacker
 from optout_middleware.audit.personal import Entry, shown
 from optout_middleware.audit.place import LINES, MANIFEST, Place, beside
+from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,10 +83,11 @@ def records(directories: Iterable[str]) -> Iterator[Record | Damage]:
         directories: paths, or URLs that fsspec knows.
 
     Raises:
-        OptOutError: a directory is not there.
+        OptOutError: a directory is not there, or has no audit log.
     """
     for directory in directories:
         place = Place(directory)
+        refuse_other(place)
         for name in logs(place):
             yield from records_of(place, name)
 
@@ -101,6 +103,21 @@ def runs(directories: Iterable[str]) -> Iterator[Run | Damage]:
         for name in place.names:
             if MANIFEST.fullmatch(name):
                 yield _run(place, name)
+
+
+def is_log(place: Place) -> bool:
+    """Tell whether there is anything of an audit log in a directory, whatever became of it."""
+    return any(MANIFEST.fullmatch(name) or LINES.fullmatch(name) for name in place.names)
+
+
+def refuse_other(place: Place) -> None:
+    """Refuse a directory without an audit log: nothing that is told of it would be worth anything.
+
+    Raises:
+        OptOutError: there is none.
+    """
+    if not is_log(place):
+        raise OptOutError(f"{place.directory} has no audit log: name an OPTOUT_AUDIT_DIR that a crawl wrote to")
 
 
 def logs(place: Place) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optout_middleware.audit.derivation import Derivation, NotDerivable, is_without_evidence
+from optout_middleware.audit.derivation import GONE, Derivation, NotDerivable, is_without_evidence
 from optout_middleware.audit.line import HIDDEN, Mask
 from optout_middleware.audit.line import line as line_of
 from optout_middleware.audit.reading import Damage, Record, records, runs
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 COMPARED = (
     "outcome", "may_fetch", "waits_for", "reasons", "statements", "evidence", "conditions", "licences", "rulings",
 )  # fmt: skip
-_SECRETS = "OPTOUT_SECRET_PARAMS"
+_SECRETS, _ARCHIVE, _PAGES = "OPTOUT_SECRET_PARAMS", "OPTOUT_ARCHIVE", "OPTOUT_ARCHIVE_PAGES"
+_ALL = 1.0  # the share of pages, where each of them is archived
 _MOST_PAGES = 10_000  # of which what was on record is kept in mind, for the lines of their items
 _NOTHING = recorded({})
 
@@ -96,6 +97,11 @@ class Counts:
     lost: Counter[str] = field(default_factory=Counter)
     unseen: int = 0
 
+    @property
+    def gone(self) -> int:
+        """Lines that cannot be derived although what they rest on should be there."""
+        return sum(self.not_derivable[why] for why in GONE)
+
     def damage_at(self, where: str, text: str) -> None:
         """Count a damage, and keep the first few in words."""
         self.damaged += 1
@@ -123,8 +129,8 @@ class Replay:
         self._derivation = Derivation(archive)
         manifests = [run.manifest for run in runs(directories) if not isinstance(run, Damage)]
         self._policies = policies(manifests)
-        secrets = {str(manifest.get("run")): _secrets(manifest) for manifest in manifests}
-        self._masks = {run: Mask(names) for run, names in secrets.items()}
+        self._settings = {str(manifest.get("run")): _settings(manifest) for manifest in manifests}
+        self._masks = {run: Mask(_secrets(settings)) for run, settings in self._settings.items()}
         self._pages: OrderedDict[str, Recorded] = OrderedDict()
 
     def differences(self) -> Iterator[Difference]:
@@ -211,7 +217,7 @@ class Replay:
                 first = found if first is None else first
             why = "url-masked" if HIDDEN in line["url"] or HIDDEN in str(line.get("final_url")) else ""
         except NotDerivable as error:
-            first, why = None, error.why
+            first, why = None, self._why(record, error)
         except (KeyError, TypeError, ValueError, AttributeError):
             first, why = None, "line-unreadable"
         if why:
@@ -230,10 +236,19 @@ class Replay:
             outcome = strictest(outcome for _, outcome in found).value
             return outcome, _settling(outcome, ((finding, str(outcome)) for finding, outcome in found))
         except NotDerivable as error:
-            self.counts.not_derivable[error.why] += 1
+            self.counts.not_derivable[self._why(record, error)] += 1
         except (KeyError, TypeError, ValueError, AttributeError):
             self.counts.not_derivable["line-unreadable"] += 1
         return None
+
+    def _why(self, record: Record, error: NotDerivable) -> str:
+        """Give the reason why a line cannot be derived, by what its run was set to archive."""
+        settings = self._settings.get(str(record.line.get("run")), {})
+        if error.why in ("evidence-missing", "page-not-sampled") and settings.get(_ARCHIVE) == "":
+            return "not-archived"
+        if error.why == "page-not-sampled" and settings.get(_PAGES) == _ALL:
+            return "evidence-missing"
+        return error.why
 
     def _unlike(self, record: Record, decision: Decision) -> list[Difference]:
         line = record.line
@@ -309,7 +324,11 @@ def _settling(outcome: str, found: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(finding for finding, came_to in found if came_to == outcome))
 
 
-def _secrets(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+def _settings(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = manifest.get("settings")
-    names = settings.get(_SECRETS) if isinstance(settings, dict) else None
+    return settings if isinstance(settings, dict) else {}
+
+
+def _secrets(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    names = settings.get(_SECRETS)
     return tuple(map(str, names)) if isinstance(names, list) else ()

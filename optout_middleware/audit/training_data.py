@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit import corpus_rows
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.reading import Damage, records
 from optout_middleware.urls import host_of, origin_of, path_and_query, registrable_domain
 
@@ -30,11 +31,13 @@ class Collected:
 
     Fields:
         first, last: when decisions were taken, first and last; empty = there are none.
-        outcomes: outcome -> lines about pages and files.
-        findings: finding -> lines that it kept out.
-        classes: class of work -> lines of items that state one.
+        outcomes: outcome -> pages, files and records.
+        findings: finding -> those that it kept out.
+        classes: class of work -> items that state one.
         dry: URLs counted that a dry run stored whatever their outcome.
-        damaged: lines that could not be read.
+        tagged: records counted that a re-check passed on with a tag, though they are reserved or pending.
+        grouped: records counted of grouped lines of a re-check, which name the first of their URLs only.
+        damaged: lines and files that could not be read.
     """
 
     def __init__(self) -> None:
@@ -42,7 +45,7 @@ class Collected:
         self.outcomes: Counter[str] = Counter()
         self.findings: Counter[str] = Counter()
         self.classes: Counter[str] = Counter()
-        self.dry = 0
+        self.dry = self.tagged = self.grouped = 0
         self.damaged = 0
 
     def read(self, directories: Iterable[str], urls: UniqueUrls | None) -> None:
@@ -61,22 +64,32 @@ class Collected:
         time, outcome = str(line.get("time") or ""), str(line["outcome"])
         self.first = min(self.first or time, time)
         self.last = max(self.last, time)
+        count = count_of(line)
         credited = line.get("credits")
         if isinstance(credited, dict) and credited.get("asset_class"):
-            self.classes[str(credited["asset_class"])] += 1
-        if line.get("stage") == "item":
+            self.classes[str(credited["asset_class"])] += count
+        is_record = "shard" in line  # of a re-checked corpus: it has one line, of whatever stage
+        if line.get("stage") == "item" and not is_record:
             return
-        self.outcomes[outcome] += 1
+        self.outcomes[outcome] += count
         if outcome != "allow" and line.get("reasons"):
-            self.findings[str(line["reasons"][0].get("finding"))] += 1
-        is_stored = line.get("dry_run") or line.get("action") in _KEPT
-        if urls is None or line.get("stage") not in _ASSETS or line.get("size") is None or not is_stored:
-            return
-        if line.get("dry_run") and outcome != "allow":
-            self.dry += 1
+            self.findings[str(line["reasons"][0].get("finding"))] += count
+        is_asset = is_record or (line.get("stage") in _ASSETS and line.get("size") is not None)
+        if urls is not None and is_asset and (line.get("dry_run") or line.get("action") in _KEPT):
+            self._count(line, urls, outcome, count)
+
+    def _count(self, line: Mapping[str, Any], urls: UniqueUrls, outcome: str, count: int) -> None:
+        """Count what was collected."""
+        if outcome != "allow":
+            self.dry += count if line.get("dry_run") else 0
+            self.tagged += count if "shard" in line else 0
         url = str(line.get("final_url") or line.get("url") or "")
-        kind = kind_of(url, "")
-        urls.add(url, str(line.get("domain") or line.get("origin") or ""), modality_of(kind), kind, line["size"], None)
+        kind, domain = kind_of(url, ""), str(line.get("domain") or line.get("origin") or "")
+        if count == 1:
+            urls.add(url, domain, modality_of(kind), kind, line.get("size"), None)
+        else:
+            self.grouped += count
+            urls.add_many(str(line.get("urls_sha256")), count, domain, modality_of(kind), kind, line.get("size"))
 
 
 def read_corpus(paths: Iterable[str], urls: UniqueUrls) -> int:

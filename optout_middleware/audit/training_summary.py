@@ -48,15 +48,18 @@ def training_summary(
         sme: whether the provider is a small or medium-sized enterprise.
 
     Returns:
-        JSON values: `sections` of `fields`, each with `id`, `name`, `value` and what of it a person must give.
+        JSON values: `sections` of `fields`, each with `id`, `name`, `value` and what of it a person must give;
+        `damaged` counts lines and files of the logs that could not be read.
 
     Raises:
         OptOutError: there is neither log nor training set, or one cannot be read.
     """
     if not directories and not corpora:
         raise OptOutError("name audit directories, or --corpus FILE with what is in the training set, or both")
-    manifests = [row.manifest for row in runs(directories) if not isinstance(row, Damage)]
+    found = list(runs(directories))
+    manifests = [row.manifest for row in found if not isinstance(row, Damage)]
     collected = Collected()
+    collected.damaged = len(found) - len(manifests)
     with UniqueUrls() as urls:
         collected.read(directories, None if corpora else urls)
         without = read_corpus(corpora, urls)
@@ -72,6 +75,7 @@ def training_summary(
     return {
         "schema": SCHEMA, "template": TEMPLATE, "wording": WORDING, "basis": basis, "made": made.isoformat(),
         "notes": _notes(collected, total, basis, without), "sections": sections,
+        "damaged": collected.damaged,
         "needs_person": [f"{field['id']} {field['name']}" for field in fields if field["needs_person"]],
     }  # fmt: skip
 
@@ -221,8 +225,18 @@ def _notes(collected: Collected, total: Size, basis: str, without: int) -> list[
         notes.append("Pages of which single items were dropped later count as collected.")
     if collected.dry:
         notes.append(f"Dry runs stored {collected.dry:,} pages that are reserved or pending; they count as collected.")
+    if collected.tagged:
+        notes.append(
+            f"Re-checks passed on {collected.tagged:,} records with a tag that are reserved or pending; they count as "
+            "collected."
+        )
+    if collected.grouped and basis == "collected":
+        notes.append(
+            f"Of {collected.grouped:,} records the log has grouped lines, which name the first URL of many: a URL that "
+            "stands in several of them, or elsewhere too, counts each time, and kinds are those of the first URL."
+        )
     if collected.damaged:
-        notes.append(f"{collected.damaged:,} lines of the logs could not be read: run `optout verify`.")
+        notes.append(f"{collected.damaged:,} lines or files of the logs could not be read: run `optout verify`.")
     if without:
         notes.append(f"{without:,} rows of the training set have no http(s) URL and are not counted.")
     if total.sized < total.urls:

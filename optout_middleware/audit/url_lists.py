@@ -30,8 +30,11 @@ def urls(path: str, column: str) -> Iterator[str]:
         column: that has the URLs, in CSV and Parquet.
 
     Raises:
-        OptOutError: it cannot be read, has no such column, or pyarrow is not there.
+        OptOutError: it cannot be read, has no such column, pyarrow is not there, or it is no file: a list is read more
+            than once, and a pipe gives nothing the second time.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise OptOutError(f"list {path} is no file, and is read twice: save it to a file first")
     name = path.lower().removesuffix(".gz")
     try:
         if name.endswith(".parquet"):

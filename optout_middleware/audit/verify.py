@@ -25,7 +25,7 @@ from optout_middleware.audit.place import (
     seal_name,
     signature_name,
 )
-from optout_middleware.audit.reading import Damage, logs, records_of
+from optout_middleware.audit.reading import Damage, is_log, logs, records_of
 from optout_middleware.audit.segment_check import SegmentCheck, sha256_of
 from optout_middleware.audit.signing import is_signed
 
@@ -43,12 +43,14 @@ class Verdict(NamedTuple):
         findings: all that is not as it was written; empty = everything is.
         notes: what a reader should know besides.
         runs, lines: how many were looked at.
+        signed: runs whose manifest names a key and was found to be signed with it.
     """
 
     findings: tuple[Damage, ...]
     notes: tuple[str, ...]
     runs: int
     lines: int
+    signed: int
 
     @property
     def is_intact(self) -> bool:
@@ -76,13 +78,13 @@ def verify(directories: Iterable[str], *, key: str = "") -> Verdict:
     """
     findings: list[Damage] = []
     notes: list[str] = []
-    runs = lines = 0
+    runs = lines = signed = 0
     for directory in directories:
         check = _Directory(Place(directory), key)
         findings += check.findings()
         notes += check.notes
-        runs, lines = runs + check.runs, lines + check.lines
-    return Verdict(tuple(findings), tuple(notes), runs, lines)
+        runs, lines, signed = runs + check.runs, lines + check.lines, signed + check.signed
+    return Verdict(tuple(findings), tuple(notes), runs, lines, signed)
 
 
 def removed_from(place: Place) -> tuple[Removed, list[str]]:
@@ -116,7 +118,7 @@ class _Directory:
     def __init__(self, place: Place, key: str) -> None:
         self.place, self._key = place, key
         self.notes: list[str] = []
-        self.runs = self.lines = 0
+        self.runs = self.lines = self.signed = 0
         self._covered: set[str] = set()
         self._removed, told = removed_from(place)
         self.notes += told
@@ -124,6 +126,8 @@ class _Directory:
 
     def findings(self) -> Iterator[Damage]:
         """Give all that is not as it was written, run by run, then what no run covers."""
+        if not is_log(self.place):
+            yield Damage(self.place.directory, 0, "missing", "there is no audit log in this directory")
         previous: list[tuple[str, str, str]] = []
         for name in self.place.names:
             if not MANIFEST.fullmatch(name):
@@ -194,6 +198,8 @@ class _Directory:
             yield self._fault(signature, "unsigned", "the signature is not of this manifest, or is gone")
         elif signed and not public:
             yield self._fault(signature, "unknown", "there is a signature, although the manifest names no key")
+        else:
+            self.signed += bool(public)
 
     def _unclosed(self, name: str, manifest: dict[str, Any]) -> Iterator[Damage]:
         """Name an open run and its writers, and check what they closed so far."""

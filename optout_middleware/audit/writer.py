@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,22 @@ if TYPE_CHECKING:
 
 # Octets of lines, after which a new segment begins: what a reader holds, and what a rotation compresses, is bounded.
 SEGMENT_BYTES = 8 * 1024 * 1024
+
+
+class Alike:
+    """Lines that differ in a few fields only: packed once a segment, however many there are.
+
+    Args:
+        line: one of them, with an outcome and nothing personal; what varies is not None in it.
+        names: of the fields that vary, in the order of the line; nothing that an aggregate counts is among them.
+    """
+
+    __slots__ = ("line", "names", "packer", "pieces")
+
+    def __init__(self, line: Mapping[str, Any], names: Sequence[str]) -> None:
+        self.line, self.names = line, names
+        self.packer: Packer | None = None  # of the segment that `pieces` are of
+        self.pieces: tuple[str, ...] = ()
 
 
 class Writer:
@@ -91,11 +108,29 @@ class Writer:
         Raises:
             AuditError: they could not be written whole, now or at an earlier call: the log takes no more.
         """
+        ids: list[str] = []
+        self._appended(lambda segment: self._lines(segment, lines, ids), len(lines))
+        return ids
+
+    def write_alike(self, rows: Sequence[tuple[Alike, Sequence[str | int]]]) -> None:
+        """Write lines in one go, as `write` does, each of a kind of which there are many.
+
+        Args:
+            rows: for each line its kind, and the values of the fields that vary, in the order of their names.
+
+        Raises:
+            AuditError: as `write`.
+        """
+        self._appended(lambda segment: self._alike(segment, rows), len(rows))
+
+    def _appended(self, append: Callable[[Segment], None], lines: int) -> None:
+        """Append lines, then see whether a new segment is due; after an error the log takes no more."""
         segment = self._segment
         if segment is None or self.refusal:
             raise AuditError(self.refusal)
         try:
-            ids = self._written(segment, lines)
+            append(segment)
+            self.count += lines
             if segment.packed.size >= SEGMENT_BYTES or self._packer.is_full:
                 self._rotate(segment)
             elif monotonic() >= self._sync_at:
@@ -105,7 +140,6 @@ class Writer:
             failed = cannot(segment.path, error)
             self.refusal = str(failed)
             raise failed from error
-        return ids
 
     def close(self) -> None:
         """Close the last segment and say so; after a failed write the log is left as it is. A second call does nothing.
@@ -158,11 +192,10 @@ class Writer:
         }  # fmt: skip
         replace(self.directory / state_name(self.run, self.writer), stored(encode(state)))
 
-    def _written(self, segment: Segment, lines: tuple[Mapping[str, Any], ...]) -> list[str]:
+    def _lines(self, segment: Segment, lines: tuple[Mapping[str, Any], ...], ids: list[str]) -> None:
         time = iso(self._now())
         rows: list[bytes] = []
         entries: list[Entry] = []
-        ids: list[str] = []
         for line in lines:
             fields, new = self._hidden.hide(line)
             start = len(rows)
@@ -176,8 +209,27 @@ class Writer:
             ids.append(f"{self.run}-{self.writer}:{self._seq}")
             self._aggregate.add(line, time[:10])
         segment.append(rows, entries)
-        self.count += len(lines)
-        return ids
+
+    def _alike(self, segment: Segment, lines: Sequence[tuple[Alike, Sequence[str | int]]]) -> None:
+        time = iso(self._now())
+        rows: list[bytes] = []
+        counts: Counter[Alike] = Counter()
+        for alike, values in lines:
+            if alike.packer is not self._packer:
+                alike.packer = self._packer
+                shared, alike.pieces = self._packer.pack_alike(alike.line, alike.names)
+                if shared:
+                    rows.append(self._row(f'"shared":[{",".join(shared)}]}}'))
+            first, *rest = alike.pieces
+            varying = "".join([
+                f"{encode(value) if type(value) is str else value}{piece}"
+                for value, piece in zip(values, rest, strict=True)
+            ])  # fmt: skip
+            rows.append(self._row(f'"time":"{time}",{first}{varying}'))
+            counts[alike] += 1
+        for alike, times in counts.items():
+            self._aggregate.add(alike.line, time[:10], times)
+        segment.append(rows, ())
 
     def _row(self, rest: str) -> bytes:
         """Chain the next stored line; the log takes no more where it is then not written."""

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from optout_middleware.cli import (
     check,
@@ -37,11 +37,17 @@ if TYPE_CHECKING:
 USAGE_ERROR = 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell a mistake and end."""
+        self.exit(USAGE_ERROR, f"{self.prog}: {message}; `{self.prog} --help` tells more\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Give the parser of the whole command."""
-    top = argparse.ArgumentParser(
-        prog="optout", description="Find, honour and record opt-outs from AI training.", allow_abbrev=False
-    )
+    top = _Parser(prog="optout", description="Find, honour and record opt-outs from AI training.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"%(prog)s {version('optout-middleware')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check.add_to(commands)

@@ -1,7 +1,7 @@
 """`optout explain DIR... URL`, `optout ask DIR... DOMAIN`, `optout diff DIR1 DIR2`: logs read for people.
 
 Rule of this file: it shows what `optout_middleware.audit.explain` and `comparison` find. Exit status: 0 something was
-found, 1 nothing was, 2 usage error.
+found, 1 nothing was, 2 usage error, 3 the logs are damaged: then what is not told may stand in what is gone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from optout_middleware.audit.explain import OfSite
 
 _SHOWN = 50
+_NEVER = ": it was neither asked for nor decided about."
 _LONG = 100  # characters of a quotation
+_DAMAGED = 3
+_STATUS_DAMAGED = "3 the logs are damaged, so that this may not be all."
 _DIRECTORIES = "audit directories: paths or fsspec URLs"
 
 
@@ -33,7 +36,7 @@ def add_to(commands: Any) -> None:
     explain = commands.add_parser(
         "explain", help="tell the story of one URL", allow_abbrev=False,
         description="Tell in plain words what was decided about a URL, when, why, by what it said, and what was done. "
-        "Exit status: 0 it is in the logs, 1 it is not, 2 usage error.",
+        f"Exit status: 0 it is in the logs, 1 it is not, 2 usage error, {_STATUS_DAMAGED}",
     )  # fmt: skip
     explain.add_argument("directories", nargs="+", metavar="DIR", help=_DIRECTORIES)
     explain.add_argument("url", metavar="URL", help="as it was asked for, or where redirects led")
@@ -42,7 +45,7 @@ def add_to(commands: Any) -> None:
     ask = commands.add_parser(
         "ask", help="tell what a log says of one site", allow_abbrev=False,
         description="Tell what was decided about a domain with its subdomains, and what it said, from when to when. "
-        "Exit status: 0 it is in the logs, 1 it is not, 2 usage error.",
+        f"Exit status: 0 it is in the logs, 1 it is not, 2 usage error, {_STATUS_DAMAGED}",
     )  # fmt: skip
     ask.add_argument("directories", nargs="+", metavar="DIR", help=_DIRECTORIES)
     ask.add_argument("domain", metavar="DOMAIN", help="a domain; its subdomains count too")
@@ -51,7 +54,7 @@ def add_to(commands: Any) -> None:
     diff = commands.add_parser(
         "diff", help="tell who reserved and who withdrew between two crawls", allow_abbrev=False,
         description="Compare two audit directories, the earlier one first: which sites reserve in one only. "
-        "Exit status: 0 there is a change, 1 there is none, 2 usage error.",
+        f"Exit status: 0 there is a change, 1 there is none, 2 usage error, {_STATUS_DAMAGED}",
     )  # fmt: skip
     diff.add_argument("earlier", metavar="DIR1", help="audit directory: path or fsspec URL")
     diff.add_argument("later", metavar="DIR2", help="the same, of the later crawl")
@@ -73,9 +76,8 @@ def _explain(chosen: argparse.Namespace) -> int:
                 print(chosen.url)
             print("\n" + "\n".join(story(item, manifests.of(item.line))))
     if not found and not chosen.json:
-        print(f"{chosen.url} is in none of these logs: it was neither asked for nor decided about.")
-    _tell_damage(damaged)
-    return 0 if found else 1
+        print(f"{chosen.url} is in none of these logs" + ("" if damaged else _NEVER))
+    return _status(found, damaged, "there may be more about it than this", shown=not chosen.json)
 
 
 def _ask(chosen: argparse.Namespace) -> int:
@@ -84,8 +86,7 @@ def _ask(chosen: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(_site_values(found), ensure_ascii=False) + "\n")
     else:
         print("\n".join(_site(found)))
-    _tell_damage(found.damaged)
-    return 0 if found.lines else 1
+    return _status(found.lines, found.damaged, "there may be more about it than this", shown=not chosen.json)
 
 
 def _diff(chosen: argparse.Namespace) -> int:
@@ -104,13 +105,17 @@ def _diff(chosen: argparse.Namespace) -> int:
             f"{found:,} changes over {sites['both']:,} sites that both crawls asked; only in the earlier one: "
             f"{sites['only_earlier']:,}, only in the later one: {sites['only_later']:,}"
         )
-    _tell_damage(comparison.damaged)
-    return 0 if found else 1
+    text = "a change may be one of the logs, and not of the sites"
+    return _status(found, comparison.damaged, text, shown=not chosen.json)
 
 
-def _tell_damage(damaged: int) -> None:
+def _status(found: int, damaged: int, doubt: str, *, shown: bool) -> int:
+    """Give the exit status; damage is told where the rest is, since it says what the rest is worth."""
     if damaged:
-        print(f"optout: {damaged:,} places of the logs are damaged: optout verify names them", file=sys.stderr)
+        text = f"{damaged:,} places of the logs are damaged, so {doubt}: optout verify names them"
+        print(f"\n{text}" if shown else f"optout: {text}", file=sys.stdout if shown else sys.stderr)
+        return _DAMAGED
+    return 0 if found else 1
 
 
 def _word(outcome: str) -> str:
@@ -119,7 +124,7 @@ def _word(outcome: str) -> str:
 
 def _site(found: OfSite) -> Iterator[str]:
     if not found.lines:
-        yield f"{found.domain} is in none of these logs: nothing of it was asked for."
+        yield f"{found.domain} is in none of these logs" + ("" if found.damaged else ": nothing of it was asked for.")
         return
     yield f"{found.domain}: {found.lines:,} decisions in {len(found.runs):,} crawls"
     for (stage, outcome), lines in sorted(found.outcomes.items()):

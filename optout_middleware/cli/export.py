@@ -31,9 +31,9 @@ def add_to(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Write the file, give the exit status."""
-    rows, damages = export(chosen.directories, chosen.output)
-    print(f"{chosen.output}: {rows:,} decisions")
-    if damages:
-        print(f"optout: {damages:,} lines could not be read: run `optout verify`", file=sys.stderr)
+    made = export(chosen.directories, chosen.output)
+    print(f"{chosen.output}: {made.decisions:,} decisions")
+    if made.damages:
+        print(f"optout: {made.damages:,} lines could not be read: run `optout verify`", file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,7 @@
 """`optout replay DIR...`: every decision of a log made anew, offline, and compared; or made by another policy.
 
-Rule of this file: it shows what `optout_middleware.audit.replay` finds. Exit status: 0 no difference, 1 a difference or
-damage, 2 usage error; by another policy 0, unless something is damaged.
+Rule of this file: it shows what `optout_middleware.audit.replay` finds. Exit status: 0 no difference, 1 a difference,
+damage, or evidence that is gone, 2 usage error; by another policy 0, unless something is damaged or gone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
         help="decide everything in a log anew and compare",
         description="Derive every decision of audit logs again from archived evidence and what is on record, and list "
         "each difference; what cannot be derived is counted with the reason. Exit status: 0 no difference, 1 a "
-        "difference or damage, 2 usage error.",
+        "difference, damage, or evidence that is gone, 2 usage error.",
         allow_abbrev=False,
     )
     parser.add_argument("directories", nargs="+", metavar="DIR", help="audit directories: paths or fsspec URLs")
@@ -76,7 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
     finally:
         reader.close()
     counts = replay.counts
-    return 1 if counts.damaged or counts.differing else 0
+    return 1 if counts.damaged or counts.differing or counts.gone else 0
 
 
 def _fields(file: str) -> Mapping[str, Any]:
@@ -122,6 +122,8 @@ def _summary(counts: Counts, *, by_policy: bool) -> Iterator[str]:
         told = f"{counts.same:,} the same, {counts.differing:,} differ, {cannot:,} cannot be derived"
         yield f"{counts.lines:,} lines: {told}"
     yield from (f"  not derived, {why}: {lines:,} ({WHY[why]})" for why, lines in counts.not_derivable.most_common())
+    if counts.gone:
+        yield f"  NOT shown, since it is damaged or gone: {counts.gone:,} lines; name other archives with --archive DIR"
     for version, lines in counts.other_rules.most_common():
         yield f"  by other rules than {RULES_VERSION} of this version: {version}: {lines:,}"
     if counts.notes:
@@ -149,6 +151,7 @@ def _counted(counts: Counts, *, by_policy: bool) -> dict[str, Any]:
     return {
         **shown,
         "not_derivable": dict(counts.not_derivable),
+        "gone": counts.gone,
         "other_rules": dict(counts.other_rules),
         "notes": counts.notes,
         "damaged": counts.damaged,

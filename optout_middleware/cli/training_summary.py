@@ -1,11 +1,13 @@
 """`optout training-summary [DIR...] [--corpus FILE...]`: what the public summary of training content asks for.
 
-Rule of this file: it shows what `optout_middleware.audit.training_summary` gives. Exit status: 0 done, 2 usage error.
+Rule of this file: it shows what `optout_middleware.audit.training_summary` gives. Exit status: 0 done, 1 something of
+the logs could not be read, 2 usage error.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,8 @@ def add_to(commands: Any) -> None:
         "training-summary",
         help="what the public summary of training content (AI Act) asks of scraped data",
         description="Give what the template under Article 53(1)(d) of the AI Act asks of scraped data: from crawl logs "
-        "what was collected, with --corpus what is in the training set. It says which fields need a person.",
+        "what was collected, with --corpus what is in the training set. It says which fields need a person. Exit "
+        "status: 0 done, 1 something of the logs could not be read, 2 usage error.",
         allow_abbrev=False,
     )
     parser.add_argument("directories", nargs="*", metavar="DIR", help="audit directories: paths, or URLs")
@@ -50,7 +53,11 @@ def run(chosen: argparse.Namespace) -> int:
         text = training_text.html(summary) if chosen.format == "html" else training_text.markdown(summary)
     if not chosen.output:
         print(text, end="")
-        return 0
-    write(chosen.output, text)
-    print(f"{chosen.output}: {len(summary['needs_person']):,} fields need a person")
+    else:
+        write(chosen.output, text)
+        print(f"{chosen.output}: {len(summary['needs_person']):,} fields need a person")
+    if summary["damaged"]:
+        text = f"{summary['damaged']:,} lines or files of the logs could not be read, and are not counted"
+        print(f"optout: {text}: run `optout verify`", file=sys.stderr)
+        return 1
     return 0

@@ -52,7 +52,8 @@ def run(chosen: argparse.Namespace) -> int:
     verdict = verify(chosen.directories, key=key)
     if chosen.json:
         found = [finding._asdict() for finding in verdict.findings]
-        shown = {"intact": verdict.is_intact, "runs": verdict.runs, "lines": verdict.lines, "findings": found}
+        counts = {"runs": verdict.runs, "signed": verdict.signed, "lines": verdict.lines}
+        shown = {"intact": verdict.is_intact, **counts, "findings": found}
         print(json.dumps({**shown, "notes": [*sealed, *verdict.notes]}, ensure_ascii=False))
     else:
         for note in (*sealed, *verdict.notes):
@@ -61,5 +62,9 @@ def run(chosen: argparse.Namespace) -> int:
             where = f"{finding.file}:{finding.line}" if finding.line else finding.file
             print(f"{finding.kind}: {where}: {finding.text}")
         result = "intact" if verdict.is_intact else f"NOT intact: {len(verdict.findings):,} findings"
-        print(f"{result}; {verdict.runs:,} runs, {verdict.lines:,} stored lines")
+        print(f"{result}; {verdict.runs:,} runs, {verdict.signed:,} of them signed, {verdict.lines:,} stored lines")
+        if verdict.is_intact and verdict.signed < verdict.runs:
+            print("whoever can write to the directory could have rewritten a run that is not signed (OPTOUT_AUDIT_KEY)")
+        elif verdict.is_intact and not key:
+            print("signatures fit the keys that the runs name themselves; --key FILE holds them against yours")
     return 0 if verdict.is_intact else 1

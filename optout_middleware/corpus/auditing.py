@@ -8,9 +8,11 @@ of the list of its URLs, each with a line end, in the order of the shard; its `u
 from __future__ import annotations
 
 import hashlib
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.line import Mask, line
+from optout_middleware.audit.writer import Alike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ FULL, GROUPED = "full", "grouped"
 MODES = (FULL, GROUPED)
 _MOST_GROUPS = 200_000  # in memory; beyond, those that are there are written, and may come again
 _TOGETHER = 1_024  # lines of one write
+_VARYING = ("url", "record")  # fields of lines that have a verdict in common
 
 
 class Lines:
@@ -39,6 +42,7 @@ class Lines:
         self._writer, self._shard, self._grouped = writer, shard, mode == GROUPED
         self._action_of, self._mask = action_of, mask
         self._groups: dict[tuple[str, str, str], _Group] = {}
+        self._alike: dict[int, Alike] = {}  # the same, of verdicts that are in `_templates`
         self._templates: dict[int, tuple[Verdict, dict[str, Any]]] = {}  # by identity; held, so that it stays theirs
 
     def add(self, urls: Sequence[str | None], verdicts: Sequence[Verdict], numbers: Sequence[int]) -> None:
@@ -55,12 +59,12 @@ class Lines:
         if self._grouped:
             self._group(urls, verdicts)
             return
-        rows = [
-            self._line(url or "", verdict, number) for url, verdict, number in zip(urls, verdicts, numbers, strict=True)
-        ]
-        for start in range(0, len(rows), _TOGETHER):
-            self._writer.write(*rows[start : start + _TOGETHER])
+        for shared, run in groupby(zip(urls, verdicts, numbers, strict=True), lambda row: row[1].is_shared):
+            rows = list(run)
+            for start in range(0, len(rows), _TOGETHER):
+                self._write(rows[start : start + _TOGETHER], shared=shared)
         self._templates.clear()
+        self._alike.clear()
 
     def close(self) -> None:
         """Write the groups that are left.
@@ -93,6 +97,19 @@ class Lines:
                 group = groups[key] = _Group(verdict)
             group.count += 1
             group.hashed.update(f"{url or ''}\n".encode("utf-8", "surrogatepass"))
+
+    def _write(self, rows: Sequence[tuple[str | None, Verdict, int]], *, shared: bool) -> None:
+        if shared:
+            self._writer.write_alike([(self._kind(row[1]), (self._mask(row[0] or ""), row[2])) for row in rows])
+        else:
+            self._writer.write(*[self._line(url or "", verdict, number) for url, verdict, number in rows])
+
+    def _kind(self, verdict: Verdict) -> Alike:
+        known = self._alike.get(id(verdict))
+        if known is None:
+            line = self._line(verdict.decision.url, verdict, 0)
+            known = self._alike[id(verdict)] = Alike(line, _VARYING)
+        return known
 
     def _line(self, url: str, verdict: Verdict, number: int) -> dict[str, Any]:
         template = self._template(verdict)

@@ -96,8 +96,8 @@ class _Growing:
         self.first = self.last = at
         self.samples: list[str] = []
 
-    def add(self, at: datetime, sample: str) -> None:
-        self.count += 1
+    def add(self, at: datetime, sample: str, count: int) -> None:
+        self.count += count
         self.first, self.last = min(self.first, at), max(self.last, at)
         if len(self.samples) < SAMPLES and sample not in self.samples:
             self.samples.append(sample)
@@ -130,7 +130,7 @@ def causes(
                 continue
             if key not in found and len(found) >= MAX_CAUSES:
                 key = (key[0], "", OTHER, "")
-            found.setdefault(key, _Growing(when)).add(when, _sample(url, reason))
+            found.setdefault(key, _Growing(when)).add(when, _sample(url, reason), _count(line))
     known = owners or {}
     made = [
         Cause(
@@ -286,6 +286,12 @@ def _time(line: Mapping[str, Any]) -> datetime:
     if at is None or at.utcoffset() is None:
         raise OptOutError(f"a line about {_url(line)!r} has no time: it is no audit line")
     return at
+
+
+def _count(line: Mapping[str, Any]) -> int:
+    """Tell how many items a line is about: a grouped line of a re-check has `count` of them."""
+    count = line.get("count")
+    return count if type(count) is int and count > 0 else 1
 
 
 def _sample(url: str, reason: Mapping[str, Any]) -> str:

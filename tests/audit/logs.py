@@ -6,6 +6,7 @@ Rule of this file: the values are those of `decide`; no line is put together by 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.line import Mask, line
@@ -16,7 +17,7 @@ from optout_middleware.policy import LOCATIONS, Policy
 from optout_middleware.terms import Decision, Evidence, Licence, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SEEN = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -45,13 +46,14 @@ class Log:
     """Writes a log and its archive as a crawl does."""
 
     def __init__(
-        self, directory: Path, policy: Policy | None = None, *, pages: float = 1.0, mask: Mask | None = None
-    ) -> None:
+        self, directory: Path, policy: Policy | None = None, *, pages: float = 1.0, mask: Mask | None = None,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.directory, self.policy = directory, policy or Policy("OurBot")
         self.mask = mask or Mask(("token",))
         self.log = AuditLog(
             directory, run="20261124T120000Z-aaaaaa", writer="main", operator="House", policy=self.policy,
-            settings={"OPTOUT_SECRET_PARAMS": list(self.mask.names)}, now=lambda: AT,
+            settings={"OPTOUT_SECRET_PARAMS": list(self.mask.names), **settings}, now=lambda: AT,
         )  # fmt: skip
         self.archive = Archive(
             directory / "archive", writer="run-main", policy=self.policy, pages=pages, mask=self.mask

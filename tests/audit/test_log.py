@@ -21,10 +21,11 @@ from optout_middleware.audit import writer as audit_writer
 from optout_middleware.audit.files import is_held
 from optout_middleware.audit.log import AuditError, AuditLog, new_run_id
 from optout_middleware.audit.manifest import Run
+from optout_middleware.audit.place import state_name
 from optout_middleware.audit.reading import Record, records, runs
 from optout_middleware.audit.reading import Run as AuditRun
 from optout_middleware.audit.verify import verify
-from optout_middleware.audit.writer import Writer
+from optout_middleware.audit.writer import Alike, Writer
 from optout_middleware.decide import RULES_VERSION
 from optout_middleware.settings import package_version
 
@@ -433,3 +434,34 @@ def test_log_for_one_thread_needs_no_policy(tmp_path: Path) -> None:
     log.close({})
     assert (manifest(tmp_path)["policy"], read(tmp_path)[0]["policy"]) == (None, "")
     assert_valid(tmp_path)
+
+
+def test_lines_that_are_alike(tmp_path: Path) -> None:
+    """Written together they read as if each had been written by itself, over segments too, and count as many."""
+    kinds = [
+        Alike({**made("news.example", 0, final_url=None), "record": 0}, ("url", "record")),
+        Alike({**made("paid.example", 0, final_url=None), "record": 0}, ("url", "record")),
+        Alike({**made("news.example", 1), "record": 0}, ("url", "record")),
+    ]
+    rows = [(kinds[number % 3], (f"http://x.example/\u00e9\u2028\ud800/{number}", number)) for number in range(80)]
+    found = []
+    for name in ("together", "single"):
+        (directory := tmp_path / name).mkdir()
+        writer = Writer(directory, run=FIRST, writer="w", policy_sha256="", now=lambda: AT)
+        for start in (0, 40):
+            if name == "together":
+                writer.write_alike(rows[start : start + 40])
+            else:
+                for kind, (url, number) in rows[start : start + 40]:
+                    final_url = url if kind.line["final_url"] else None
+                    writer.write({**kind.line, "url": url, "final_url": final_url, "record": number})
+            assert writer._segment is not None
+            writer._rotate(writer._segment)
+        writer.close()
+        said = [row.line for row in records([str(directory)]) if isinstance(row, Record)]
+        state = json.loads((directory / state_name(FIRST, "w")).read_bytes())
+        shown = [{name: line[name] for name in line if name not in ("seq", "prev")} for line in said]
+        found.append((shown, state["aggregate"], writer.count))
+    assert found[0] == found[1]
+    assert [line["record"] for line in found[0][0]] == list(range(80))
+    assert found[0][2] == 80

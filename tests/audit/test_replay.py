@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optout_middleware.audit import replay as replaying
-from optout_middleware.audit.derivation import WHY
+from optout_middleware.audit.derivation import GONE, WHY
 from optout_middleware.audit.replay import Changed, Counts, Difference, Replay
 from optout_middleware.decide import Site, decide_hop, named_by, strictest_of
 from optout_middleware.evidence.archive_reader import ArchiveReader
@@ -236,6 +236,16 @@ def test_what_cannot_be_derived_is_counted(tmp_path: Path) -> None:
     assert counts.lines == 6
 
 
+def test_a_page_that_should_be_there_is_missing(tmp_path: Path) -> None:
+    """Where all pages were to be archived, one that is not there is gone; else it may not have been drawn."""
+    log = Log(tmp_path, pages=0.0, settings={"OPTOUT_ARCHIVE": "archive", "OPTOUT_ARCHIVE_PAGES": 1.0})
+    asset = page("/plain")
+    log.write(log.site(files()).decide(asset.url, asset=asset, at=AT), asset)
+    log.close()
+    _, counts = replayed(tmp_path)
+    assert (counts.not_derivable, counts.gone) == ({"evidence-missing": 1}, 1)
+
+
 def test_damage_is_told(log: Log) -> None:
     """Damage of log and archive is counted; a record that was changed is no evidence."""
     site, asset = log.site(files()), page("/plain")
@@ -309,4 +319,5 @@ def test_other_policy_without_a_manifest(tmp_path: Path) -> None:
 def test_reasons_are_in_the_docs() -> None:
     """docs/evidence.md lists each reason for which a line cannot be derived, with its meaning."""
     text = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text("utf-8")
-    assert all(f"| `{why}` | {meaning} |" in text for why, meaning in WHY.items())
+    for why, meaning in WHY.items():
+        assert f"| {'**' if why in GONE else ''}`{why}`{'**' if why in GONE else ''} | {meaning} |" in text

@@ -17,11 +17,13 @@ from optout_middleware.audit.report.counts import Counts
 from optout_middleware.audit.report.parts import PARTS, parts
 from optout_middleware.audit.report.sections import html, sections
 from optout_middleware.policy import FINDINGS
-from optout_middleware.terms import Outcome, Ruling
+from optout_middleware.terms import OptOutError, Outcome, Ruling
 
+from .log_files import started
 from .report_files import AT, LATER, RUN, SOCIETY, Writer, written
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = AT + timedelta(days=10)
@@ -181,11 +183,19 @@ def test_damage_is_told(tmp_path: Path) -> None:
     assert "1 lines or files could not be read" in html(found, [directory], NOW)
 
 
-def test_an_empty_directory_has_a_report(tmp_path: Path) -> None:
+def test_a_crawl_without_a_page_has_a_report(tmp_path: Path) -> None:
     """Nothing to draw, and every part says so."""
+    started(tmp_path).close({})
     text = html(parts([str(tmp_path)], now=NOW), [str(tmp_path)], NOW)
     Page(text)
     assert "No run was a dry run." in text
+
+
+@pytest.mark.parametrize("made_of", [lambda where: parts(where, now=NOW), parts_of_aggregates])
+def test_a_directory_without_a_log_has_no_report(tmp_path: Path, made_of: Callable[[list[str]], object]) -> None:
+    """Nobody is told that nothing was reserved where nothing was looked at."""
+    with pytest.raises(OptOutError, match="has no audit log: name an OPTOUT_AUDIT_DIR"):
+        made_of([str(tmp_path)])
 
 
 def test_each_section_names_the_command_for_its_figures(made: dict[str, Any], directory: str) -> None:

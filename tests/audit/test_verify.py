@@ -348,7 +348,7 @@ def test_any_other_sequence_of_lines_is_found(count: int, data: st.DataObject) -
 
 def test_verdict_of_nothing_is_intact() -> None:
     """No directory, nothing to find."""
-    assert verify([]) == Verdict((), (), 0, 0)
+    assert verify([]) == Verdict((), (), 0, 0, 0)
 
 
 @given(

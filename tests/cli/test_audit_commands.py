@@ -51,13 +51,37 @@ def test_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """0 where all is as written; 1, with file, line and kind, where it is not; 2 for a wrong name."""
     written(tmp_path / "a")
     assert main(["verify", str(tmp_path / "a")]) == 0
-    assert capsys.readouterr().out == "intact; 1 runs, 3 stored lines\n"
+    assert capsys.readouterr().out == (
+        "intact; 1 runs, 0 of them signed, 3 stored lines\n"
+        "whoever can write to the directory could have rewritten a run that is not signed (OPTOUT_AUDIT_KEY)\n"
+    )
     (tmp_path / "a" / "extra.txt").write_text("x")
     assert main(["verify", str(tmp_path / "a")]) == 1
     out = capsys.readouterr().out
     assert out.startswith(f"unknown: {tmp_path}/a/extra.txt: no manifest names this file\nNOT intact: 1 findings")
     assert main(["verify", str(tmp_path / "typo")]) == 2
     assert "is not there" in capsys.readouterr().err
+
+
+def test_verify_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing could be verified nothing is intact."""
+    assert main(["verify", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(
+        f"missing: {tmp_path}: there is no audit log in this directory\nNOT intact: 1 findings; 0 runs"
+    )
+
+
+def test_a_signature_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Signed runs are counted; without a key of the reader's it is said whose keys they fit."""
+    private, public = keys(tmp_path)
+    written(tmp_path / "a", key=private)
+    assert main(["verify", str(tmp_path / "a")]) == 0
+    out = capsys.readouterr().out
+    assert "1 runs, 1 of them signed" in out
+    assert "fit the keys that the runs name themselves; --key FILE" in out
+    assert main(["verify", "--key", public, str(tmp_path / "a")]) == 0
+    assert capsys.readouterr().out == "intact; 1 runs, 1 of them signed, 3 stored lines\n"
 
 
 def test_verify_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +153,9 @@ def test_redact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(tmp_path)
     who = ["--by", "Dan Officer", "--reason", "asked for"]
     assert main(["redact", str(tmp_path), "--field", "reasons", "--match", "ada", *who]) == 0
-    assert capsys.readouterr().out == f"{tmp_path}: 1 values removed\n"
+    out = capsys.readouterr().out
+    assert out.startswith(f"{tmp_path}: 1 values removed\n  what pages said stays in the archive of evidence")
+    assert "optout redact --expired" in out
     assert main(["redact", str(tmp_path), "--match", "ada", *who]) == 1
     assert main(["redact", str(tmp_path), "--expired", "--days", "0", *who]) == 0
     assert f"1 runs removed\n  {RUN}\n" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import signal
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -205,6 +206,14 @@ def test_a_list_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     """The same for the list."""
     assert main(["estimate", "none.txt"]) == 2
     assert "list none.txt cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_list_that_cannot_be_read_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe would be empty the second time, so that a sample would lose all its pages: it is refused."""
+    os.mkfifo(tmp_path / "list.txt")
+    assert main(["estimate", str(tmp_path / "list.txt")]) == 2
+    assert "list.txt is no file, and is read twice: save it to a file first\n" in capsys.readouterr().err
 
 
 class Terminal(io.StringIO):

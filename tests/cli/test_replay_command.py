@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,7 @@ from optout_middleware.policy import Policy
 from optout_middleware.terms import Evidence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -24,10 +27,15 @@ SITE = "https://h.example"
 RULES = b"User-agent: *\nDisallow: /closed\nUser-agent: GPTBot\nUser-agent: CCBot\nDisallow: /papers\n"
 
 
-def crawled(directory: Path, robots: bytes = RULES, paths: tuple[str, ...] = ("/closed", "/papers", "/free")) -> str:
+def crawled(
+    directory: Path, robots: bytes = RULES, paths: tuple[str, ...] = ("/closed", "/papers", "/free"),
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> str:  # fmt: skip
     """Write a log with its archive."""
     policy, mask = Policy("OurBot"), Mask(())
-    log = AuditLog(directory, run="r", writer="main", operator="House", policy=policy, settings={}, now=lambda: AT)
+    log = AuditLog(
+        directory, run="r", writer="main", operator="House", policy=policy, settings=settings, now=lambda: AT
+    )
     archive = Archive(directory / "archive", writer="r-main", policy=policy)
     files = [Evidence(f"{SITE}/robots.txt", 200, [], robots, AT)]
     files.append(Evidence(f"{SITE}/.well-known/tdmrep.json", 404, [], b"", AT))
@@ -81,6 +89,27 @@ def test_replay_of_an_altered_log(tmp_path: Path, capsys: pytest.CaptureFixture[
     status, text = told(capsys, "replay", "--json", directory)
     difference, counts = rows(text)
     assert (status, difference["field"], counts["differing"]) == (1, "outcome", 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why", "expected"),
+    [
+        ({"OPTOUT_ARCHIVE": "archive", "OPTOUT_ARCHIVE_PAGES": 1.0}, "evidence-missing", 1),
+        ({"OPTOUT_ARCHIVE": "", "OPTOUT_ARCHIVE_PAGES": 1.0}, "not-archived", 0),
+        ({}, "evidence-missing", 1),
+    ],
+)
+def test_replay_without_its_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, Any], why: str, expected: int
+) -> None:
+    """Evidence that is gone is no success; where a run was told to keep none, it is."""
+    directory = crawled(tmp_path, settings=settings)
+    shutil.rmtree(tmp_path / "archive")
+    status, text = told(capsys, "replay", directory)
+    assert (status, f"not derived, {why}: 3 (" in text) == (expected, True)
+    assert ("NOT shown, since it is damaged or gone: 3 lines" in text) == bool(expected)
+    (counts,) = rows(told(capsys, "replay", "--json", directory)[1])
+    assert counts["gone"] == 3 * expected
 
 
 def test_replay_by_another_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,16 +199,24 @@ def test_diff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (status, text.startswith("0 changes")) == (1, True)
 
 
-def test_damage_is_told_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where a log is damaged, each command says so on standard error and goes on."""
+def test_damage_is_told_with_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a log is damaged, each command says with what it found that it may not be all, with status 3."""
     directory = crawled(tmp_path)
     (tmp_path / "torn-main.jsonl").write_text("{")
-    for command in (
-        ("explain", directory, f"{SITE}/free"),
-        ("ask", directory, "h.example"),
-        ("diff", directory, directory),
+    for command, never in (
+        (("explain", directory, f"{SITE}/free"), ""),
+        (("explain", directory, f"{SITE}/never"), "neither asked for"),
+        (("ask", directory, "h.example"), ""),
+        (("ask", directory, "nowhere.example"), "nothing of it was asked for"),
+        (("diff", directory, directory), ""),
     ):
-        main(command)
-        assert "damaged: optout verify names them" in capsys.readouterr().err
+        assert main(command) == 3
+        shown = capsys.readouterr()
+        assert "damaged, so " in shown.out
+        assert not never or never not in shown.out
+        assert main((*command, "--json")) == 3
+        shown = capsys.readouterr()
+        assert "damaged, so " in shown.err
+        rows(shown.out)
     status, text = told(capsys, "replay", directory)
     assert (status, "damaged: 1\n" in text) == (1, True)

@@ -115,6 +115,9 @@ def test_training_summary(run: Callable[..., tuple[int, str, str]], audit: str, 
     status, out, _ = run("training-summary", audit, "--format", "html", "-o", str(path))
     assert (status, "fields need a person" in out) == (0, True)
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
+    (tmp_path / "audit" / f"{RUN}-main-000001.jsonl.gz").write_bytes(b"\x1f\x8bnothing")
+    status, out, err = run("training-summary", audit, "--format", "json")
+    assert (status, json.loads(out)["damaged"], "1 lines or files of the logs could not be read" in err) == (1, 1, True)
 
 
 def test_export(run: Callable[..., tuple[int, str, str]], audit: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.aggregate import MAX_SITES, OTHER_SITES, Aggregate
 from optout_middleware.audit.place import Place, aggregate_name
-from optout_middleware.audit.reading import Damage, runs
+from optout_middleware.audit.reading import Damage, refuse_other, runs
 from optout_middleware.audit.report.counts import Counts
 from optout_middleware.audit.report.parts import SHOWN_SITES, counted, of_manifests
 from optout_middleware.audit.report.sites import OUTCOMES
@@ -27,12 +27,13 @@ def parts_of_aggregates(directories: Sequence[str]) -> dict[str, Any]:
     A decision with two findings of one signal counts twice under that signal, since aggregates count by finding.
 
     Raises:
-        OptOutError: a directory is not there.
+        OptOutError: a directory is not there, or has no audit log.
     """
     counts, total = Counts(), Aggregate()
     manifests = []
     for directory in directories:
         place = Place(directory)
+        refuse_other(place)
         for row in runs([directory]):
             if isinstance(row, Damage):
                 counts.damage(row)

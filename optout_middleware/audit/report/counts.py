@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.reading import Damage
 from optout_middleware.audit.report.sites import OUTCOMES, Sites
 
@@ -28,23 +29,24 @@ _NOTED = "noted"
 
 
 class Counts:
-    """What lines come to.
+    """What lines come to, in decisions: one a line, of a grouped line as many as it stands for.
 
     Fields:
-        lines: lines with an outcome.
-        totals: (stage, outcome, action, whether of a dry run) -> lines and octets.
-        signals, findings: name -> what it came to ("deny", "pending", "noted") -> lines.
-        alone: finding -> lines that nothing else of the same outcome would have settled.
-        days: day -> outcome -> lines.
-        parties: rightholder -> outcome -> lines.
-        policies: URL of a TDM policy that could not be read -> why, lines, an example.
+        lines: all decisions.
+        grouped: of them, those of grouped lines, which name the first of their URLs only.
+        totals: (stage, outcome, action, whether of a dry run) -> decisions and octets.
+        signals, findings: name -> what it came to ("deny", "pending", "noted") -> decisions.
+        alone: finding -> decisions that nothing else of the same outcome would have settled.
+        days: day -> outcome -> decisions.
+        parties: rightholder -> outcome -> decisions.
+        policies: URL of a TDM policy that could not be read -> why, decisions, an example.
         sites: by site.
         damages, damaged: what could not be read: the first of it, and how many.
-        untimed: pending lines without a time, which no queue can hold.
+        untimed: pending decisions without a time, which no queue can hold.
     """
 
     def __init__(self) -> None:
-        self.lines = 0
+        self.lines = self.grouped = 0
         self.totals: dict[tuple[str, str, str, bool], list[int]] = {}
         self.signals: dict[str, Counter[str]] = {}
         self.findings: dict[str, Counter[str]] = {}
@@ -58,6 +60,7 @@ class Counts:
         self.untimed = 0
         self._samples: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
         self._seen: Counter[str] = Counter()
+        self._drawn_from: Counter[str] = Counter()
         self._random = random.Random(0)  # noqa: S311 - draws a sample, no secret
 
     def pending_of(self, rows: Iterable[Record | Damage]) -> Iterator[Mapping[str, Any]]:
@@ -74,7 +77,7 @@ class Counts:
                 if line.get("at"):
                     yield line
                 else:
-                    self.untimed += 1
+                    self.untimed += count_of(line)
 
     def damage(self, row: Damage) -> None:
         """Count something that could not be read."""
@@ -92,29 +95,30 @@ class Counts:
         return [row for outcome in reversed(OUTCOMES) for row in self._samples[outcome]]
 
     def of(self, outcome: str) -> int:
-        """Tell how many lines have an outcome."""
+        """Tell how many decisions have an outcome."""
         return self._seen[outcome]
 
     def _add(self, row: Record, line: Mapping[str, Any]) -> None:
-        outcome, size = line["outcome"], line.get("size") or 0
-        self.count(outcome, 1)
+        outcome, size, decisions = line["outcome"], line.get("size") or 0, count_of(line)
+        self.count(outcome, decisions)
+        self.grouped += decisions if decisions > 1 else 0
         key = (str(line.get("stage")), outcome, str(line.get("action")), bool(line.get("dry_run")))
         counts = self.totals.setdefault(key, [0, 0])
-        counts[0] += 1
+        counts[0] += decisions
         counts[1] += size
         day = str(line.get("time"))[:10]
         if day not in self.days:
             self.days[day] = Counter()
-        self.days[day][outcome] += 1
+        self.days[day][outcome] += decisions
         self.sites.add(line)
         if line.get("reasons"):
-            self._reasons(line, outcome)
+            self._reasons(line, outcome, decisions)
         if line.get("claims"):
-            self._claims(line, outcome)
+            self._claims(line, outcome, decisions)
         self._draw(row, line, outcome)
 
-    def _reasons(self, line: Mapping[str, Any], outcome: str) -> None:
-        """Count what each signal and finding came to in this line, each once."""
+    def _reasons(self, line: Mapping[str, Any], outcome: str, decisions: int) -> None:
+        """Count what each signal and finding came to in these decisions, each once."""
         reasons = line["reasons"]
         signals: dict[str, str] = {}
         findings: dict[str, str] = {}
@@ -130,9 +134,9 @@ class Counts:
                     table[name] = outcome if decided else _NOTED
         for counted, found in ((self.signals, signals), (self.findings, findings)):
             for name, came_to in found.items():
-                counted.setdefault(name, Counter())[came_to] += 1
+                counted.setdefault(name, Counter())[came_to] += decisions
         if len(causes) == 1:
-            self.alone[next(iter(causes))[0]] += 1
+            self.alone[next(iter(causes))[0]] += decisions
         for said in (*reasons, *line.get("statements", ())):
             if said.get("signal") == "tdmrep" and said.get("notes"):
                 self._policy(said, line)
@@ -147,20 +151,21 @@ class Counts:
             if url not in self.policies and len(self.policies) >= MAX_POLICIES:
                 url = "(other policies)"
             entry = self.policies.setdefault(url, {"policy": url, "why": why, "lines": 0, "example": line.get("url")})
-            entry["lines"] += 1
+            entry["lines"] += count_of(line)
 
-    def _claims(self, line: Mapping[str, Any], outcome: str) -> None:
+    def _claims(self, line: Mapping[str, Any], outcome: str, decisions: int) -> None:
         for party in {str(claim.get("party")) for claim in line["claims"]}:
             known = party in self.parties or len(self.parties) < MAX_PARTIES
-            self.parties.setdefault(party if known else OTHER_PARTIES, Counter())[outcome] += 1
+            self.parties.setdefault(party if known else OTHER_PARTIES, Counter())[outcome] += decisions
 
     def _draw(self, row: Record, line: Mapping[str, Any], outcome: str) -> None:
-        """Keep an evenly drawn sample of each outcome (Vitter 1985, algorithm R)."""
+        """Keep an evenly drawn sample of the lines of each outcome (Vitter 1985, algorithm R)."""
         kept = self._samples[outcome]
+        self._drawn_from[outcome] += 1
         if len(kept) < SAMPLE:
             kept.append(_shown(row, line))
             return
-        place = self._random.randrange(self._seen[outcome])
+        place = self._random.randrange(self._drawn_from[outcome])
         if place < SAMPLE:
             kept[place] = _shown(row, line)
 
@@ -174,6 +179,7 @@ def _shown(row: Record, line: Mapping[str, Any]) -> dict[str, Any]:
         "time": str(line.get("time"))[:19],
         "stage": line.get("stage"),
         "url": line.get("url"),
+        "count": count_of(line),
         "outcome": line["outcome"],
         "action": line.get("action"),
         "finding": first.get("finding", ""),

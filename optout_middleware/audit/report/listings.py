@@ -15,6 +15,11 @@ from optout_middleware.audit.report.words import DRAWN, SAID, STRICT_FIRST, of, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_GROUPED = (
+    "{:,} decisions stand in grouped lines of a re-check, each about many records of a site: such a line names the "
+    "first of their URLs, and has the hash of the list of them."
+)
+
 
 def sites(parts: Mapping[str, Any]) -> tuple[str, Section]:
     """Give the sites."""
@@ -115,22 +120,22 @@ def decisions(parts: Mapping[str, Any]) -> tuple[str, Section]:
     """Give decisions."""
     found = parts["decisions"]
     rows = [
-        (SAID[row["outcome"]], row["time"].replace("T", " "), row["url"], row["action"], row["finding"], row["signal"],
-         row["text"], row["id"])
+        (SAID[row["outcome"]], row["time"].replace("T", " "), row["url"], f"{row['count']:,}", row["action"],
+         row["finding"], row["signal"], row["text"], row["id"])
         for row in found["rows"]
     ]  # fmt: skip
-    heads = [("outcome", TEXT), ("time (UTC)", TIME), ("URL", URL), ("action", TEXT), ("finding", CODE),
-             ("signal", CODE), ("what was said", TEXT), ("line", CODE)]  # fmt: skip
-    drawn = "; ".join(
-        f"{SAID[outcome]}: {min(found['most'], found['of'][outcome]):,} of {found['of'][outcome]:,}"
-        for outcome in STRICT_FIRST
-    )
-    texts = (
-        f"Shown: {drawn}. Of an outcome with more than {found['most']:,}, an evenly drawn sample stands here.",
+    heads = [("outcome", TEXT), ("time (UTC)", TIME), ("URL", URL), ("decisions", NUMBER), ("action", TEXT),
+             ("finding", CODE), ("signal", CODE), ("what was said", TEXT), ("line", CODE)]  # fmt: skip
+    shown = {outcome: sum(row["count"] for row in found["rows"] if row["outcome"] == outcome) for outcome in OUTCOMES}
+    drawn = "; ".join(f"{SAID[outcome]}: {shown[outcome]:,} of {found['of'][outcome]:,}" for outcome in STRICT_FIRST)
+    texts = [
+        f"Shown: {drawn}. Of an outcome with more than {found['most']:,} lines, an evenly drawn sample stands here.",
         "`optout explain DIR URL` tells any of them in full, and `optout prove DIR LINE` proves it.",
-    )
+    ]
+    if found["grouped"]:
+        texts.append(_GROUPED.format(found["grouped"]))
     table = Table("decisions-table", "Decisions", heads, rows, sortable=True, search=True, is_long=True)
-    return "decisions", Section("decisions", "Decisions", texts, tables=(table,))
+    return "decisions", Section("decisions", "Decisions", tuple(texts), tables=(table,))
 
 
 def damage(parts: Mapping[str, Any], where: str) -> tuple[str, Section]:

@@ -96,6 +96,7 @@ def counted(counts: Counts) -> dict[str, Any]:
         "unreachable_policies": _cut(sorted(counts.policies.values(), key=lambda row: (-row["lines"], row["policy"]))),
         "decisions": {
             "rows": counts.sample(), "of": {outcome: counts.of(outcome) for outcome in OUTCOMES}, "most": SAMPLE,
+            "grouped": counts.grouped,
         },
         "damage": {"rows": [row._asdict() for row in counts.damages], "of": counts.damaged},
     }  # fmt: skip

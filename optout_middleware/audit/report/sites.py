@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from optout_middleware.audit.grouped import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,15 +27,15 @@ class Site:
     __slots__ = ("allows", "bytes", "counts", "reserves", "together")
 
     def __init__(self) -> None:
-        self.counts = [0, 0, 0]  # lines by outcome, as in `OUTCOMES`
+        self.counts = [0, 0, 0]  # decisions by outcome, as in `OUTCOMES`
         self.bytes = 0
         self.allows: dict[str, tuple[str, str]] = {}  # signal -> URL of a page, what was said
         self.reserves: dict[str, tuple[str, str]] = {}
-        self.together = 0  # lines in which one signal allowed and another reserved
+        self.together = 0  # decisions in which one signal allowed and another reserved
 
     @property
     def lines(self) -> int:
-        """All lines about the site."""
+        """All decisions about the site."""
         return sum(self.counts)
 
 
@@ -51,7 +53,7 @@ class Sites:
             if len(self._by_name) >= MAX_SITES:
                 name = OTHER_SITES
             site = self._by_name.setdefault(name, Site())
-        site.counts[_PLACE.get(line["outcome"], 2)] += 1
+        site.counts[_PLACE.get(line["outcome"], 2)] += count_of(line)
         site.bytes += line.get("size") or 0
         if (line.get("reasons") or line.get("statements")) and name != OTHER_SITES:
             _directions(site, line)
@@ -65,7 +67,7 @@ class Sites:
         return OTHER_SITES not in self._by_name
 
     def rows(self, most: int) -> list[dict[str, Any]]:
-        """Give the sites with the most lines, at most so many, and what was pooled last."""
+        """Give the sites with the most decisions, at most so many, and what was pooled last."""
         named = (entry for entry in self._by_name.items() if entry[0] != OTHER_SITES)
         ranked = sorted(named, key=lambda entry: (-entry[1].lines, entry[0]))[:most]
         ranked += [entry for entry in self._by_name.items() if entry[0] == OTHER_SITES]
@@ -75,7 +77,7 @@ class Sites:
         ]
 
     def conflicts(self) -> list[dict[str, Any]]:
-        """Give the sites of which one signal allows and another reserves, those with the most such lines first."""
+        """Give the sites of which one signal allows and another reserves, those with the most such decisions first."""
         rows = [_conflict(name, site) for name, site in self._by_name.items() if site.allows and site.reserves]
         found = [row for row in rows if row is not None]
         return sorted(found, key=lambda row: (-row["together"], row["site"]))
@@ -94,7 +96,7 @@ def _directions(site: Site, line: Mapping[str, Any]) -> None:
         elif said.get("preference") == "allowed":
             allows = True
             _note(site.allows, signal, said, line)
-    site.together += allows and reserves
+    site.together += count_of(line) * (allows and reserves)
 
 
 def _note(found: dict[str, tuple[str, str]], signal: str, said: Mapping[str, Any], line: Mapping[str, Any]) -> None:
