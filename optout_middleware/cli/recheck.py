@@ -10,11 +10,13 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import redirect_stdout
 from datetime import date, datetime, time, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.evidence.requests_fetch import RequestsFetch
+from optout_middleware.evidence.stores import is_server
 from optout_middleware.policy import ALL_LOCATIONS, Policy, Profile
 from optout_middleware.register.facts import FactLog
 from optout_middleware.register.notices import Notices
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from optout_middleware.corpus.job import Report
+    from optout_middleware.corpus.pool import Engine
     from optout_middleware.corpus.records import Shard
+    from optout_middleware.evidence.probe import Counts
 
 _SECRETS: tuple[str, ...] = next(one.default for one in SETTINGS if one.name == "OPTOUT_SECRET_PARAMS")
-_SHOWN_SITES = 20
+_SHOWN_SITES, _SHOWN_FILES = 20, 5
 _EXTRA = "a corpus needs pyarrow: pip install 'optout-middleware[corpus]'"
 
 
@@ -60,7 +64,12 @@ def add_to(commands: Any) -> None:
     _add_policy(parser)
     parser.add_argument("--since", metavar="AUDIT_DIR", help="decide only about what can have changed since then")
     parser.add_argument("--notice", metavar="N", help="list what the notice N hits, for `optout remove`")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=("processes", "ray"), default="processes",
+        help="what does the shards; ray = on the cluster of $RAY_ADDRESS, without it on this machine "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=int, metavar="N", help="shards at a time (default: as many as processors)")
     parser.add_argument(
         "--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column has url, html, title, ..."
     )
@@ -77,7 +86,9 @@ def add_to(commands: Any) -> None:
 
 
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", default="", metavar="PATH", help="the evidence store of crawls (SQLite)")
+    parser.add_argument(
+        "--store", default="", metavar="STORE", help="the evidence store of crawls, as OPTOUT_STORE names it"
+    )
     parser.add_argument("--probe", action="store_true", help="ask each origin first for what the store does not know")
     parser.add_argument(
         "--probe-delay", type=float, default=1.0, metavar="S", help="seconds between requests to a host"
@@ -116,8 +127,7 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         from optout_middleware.corpus.columns import check_fields  # noqa: PLC0415 - an extra
         from optout_middleware.corpus.job import JOB, Job  # noqa: PLC0415 - an extra
-        from optout_middleware.corpus.pool import Processes  # noqa: PLC0415
-        from optout_middleware.corpus.records import shards  # noqa: PLC0415
+        from optout_middleware.corpus.records import passed_over, shards  # noqa: PLC0415
         from optout_middleware.corpus.shard import Plan  # noqa: PLC0415
         from optout_middleware.corpus.since import earlier  # noqa: PLC0415
     except ImportError:
@@ -125,7 +135,10 @@ def run(chosen: argparse.Namespace) -> int:
     policy, columns = _policy(chosen), _columns(chosen.column)
     _at(chosen)  # a mistake there is told before origins are asked
     check_fields(columns)
+    engine = _engine(chosen)
     found = shards(chosen.inputs)
+    _check_places(chosen)
+    _tell_others(passed_over(chosen.inputs))
     notice = _notice(chosen)
     if chosen.probe and not (Path(chosen.out) / JOB).exists():  # a job that goes on has its evidence
         _probe(chosen, found, policy, columns)
@@ -141,14 +154,14 @@ def run(chosen: argparse.Namespace) -> int:
     if since is not None and since.changed:
         print(f"optout: all is decided anew, since {since.changed}", file=sys.stderr)
     about = {"as_of": chosen.as_of, "as_of_by": chosen.as_of_by, "probe": chosen.probe, "since": chosen.since}
-    engine = Processes(chosen.workers)
     job = Job(
         chosen.out, chosen.audit_dir or f"{chosen.out}/audit", plan, found, settings=about, register_snapshot=snapshot,
         now=_now, since=since.results if since is not None else None, key=chosen.audit_key,
     )  # fmt: skip
     for warning in job.warnings:
         print(f"optout: {warning}", file=sys.stderr)
-    report = job.run(engine, _told)
+    with redirect_stdout(sys.stderr):  # where Ray tells of a lost worker; standard output has the report alone
+        report = job.run(engine, _told)
     _show(chosen, report)
     if notice:
         _write_manifest(chosen, notice, job, columns)
@@ -164,7 +177,22 @@ def run_remove(chosen: argparse.Namespace) -> int:
     certificate = chosen.certificate or f"{chosen.manifest.removesuffix('.json')}.certificate.json"
     made = remove(chosen.manifest, certificate, by=chosen.by, now=_now)
     print(f"{made['removed']:,} records removed from {len(made['files']):,} files; certificate: {certificate}")
+    for row in made["files"]:
+        if row["other_names"]:
+            others = f"{row['other_names']:,} other names (hard links), which still have the records"
+            print(f"optout: {row['file']} had {others}", file=sys.stderr)
     return 0
+
+
+def _engine(chosen: argparse.Namespace) -> Engine:
+    """Give what does the shards."""
+    if chosen.engine == "ray":
+        from optout_middleware.corpus.on_ray import OnRay  # noqa: PLC0415 - an extra, and a second to import
+
+        return OnRay(chosen.workers)
+    from optout_middleware.corpus.pool import Processes  # noqa: PLC0415 - an extra
+
+    return Processes(os.cpu_count() or 1 if chosen.workers is None else chosen.workers)
 
 
 def _policy(chosen: argparse.Namespace) -> Policy:
@@ -194,6 +222,19 @@ def _at(chosen: argparse.Namespace) -> datetime:
     return at
 
 
+def _check_places(chosen: argparse.Namespace) -> None:
+    """Check that outputs do not come among the inputs, and that a store that is only read is there."""
+    out = Path(chosen.out).resolve()
+    for text in chosen.inputs:
+        path = Path(text).resolve()
+        if path == out or path in out.parents:
+            raise OptOutError(f"--out {chosen.out} lies within {text}: name a directory elsewhere")
+    if chosen.store and not (chosen.probe or is_server(chosen.store) or Path(chosen.store).exists()):
+        raise OptOutError(
+            f"the evidence store {chosen.store} is not there: name one that a crawl wrote, or add --probe"
+        )
+
+
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
     found = {}
     for text in pairs:
@@ -218,26 +259,42 @@ def _notice(chosen: argparse.Namespace) -> str:
 
 def _probe(chosen: argparse.Namespace, found: Sequence[Shard], policy: Policy, columns: Mapping[str, str]) -> None:
     """Ask the origins of a corpus, each once."""
-    from optout_middleware.corpus.probing import Origins, Politeness, probe  # noqa: PLC0415 - an extra
+    from optout_middleware.corpus.job import ORIGINS  # noqa: PLC0415 - an extra
+    from optout_middleware.corpus.probing import Origins, Politeness, Probing  # noqa: PLC0415
 
     if not chosen.store:
-        raise OptOutError("--probe keeps what it sees in a store: name one with --store PATH")
-    origins = Origins(Path(chosen.out) / "origins.sqlite")
+        raise OptOutError("--probe keeps what it sees in a store: name one with --store STORE")
+    origins = Origins(Path(chosen.out) / ORIGINS)
     try:
         origins.add(found, columns)
         total = len(origins)
         print(f"optout: {total:,} origins to look at", file=sys.stderr)
-        counts = asyncio.run(
-            probe(
-                origins, policy, chosen.store, RequestsFetch(default_user_agent(policy.product_token, "")),
+
+        async def probed() -> Counts:
+            probing = Probing(
+                policy, chosen.store, RequestsFetch(default_user_agent(policy.product_token, "")),
                 Politeness(chosen.probe_delay, chosen.probe_rate), now=_now,
                 told=lambda done: print(f"optout: {done:,} of {total:,} origins", file=sys.stderr),
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+            try:
+                await probing.origins(origins)
+                await probing.records(found, columns)
+            finally:
+                await probing.close()
+            return probing.counts
+
+        counts = asyncio.run(probed())
     finally:
         origins.close()
     for (location, result), count in sorted(counts.probes.items()):
         print(f"optout: probes of {location}, {result}: {count:,}", file=sys.stderr)
+
+
+def _tell_others(paths: Sequence[str]) -> None:
+    """Tell what of the inputs is not checked."""
+    if paths:
+        more = f" and {len(paths) - _SHOWN_FILES:,} more" if len(paths) > _SHOWN_FILES else ""
+        print(f"optout: passed over, no shards: {', '.join(paths[:_SHOWN_FILES])}{more}", file=sys.stderr)
 
 
 def _told(said: Mapping[str, Any]) -> None:

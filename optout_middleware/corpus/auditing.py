@@ -2,7 +2,9 @@
 
 Rule of this file: a line says of a record what a crawl's says of a page: stage "request" where its URL alone was
 judged, "response" with its body, "item" with what the register says. A grouped line carries the count and the SHA-256
-of the list of its URLs, each with a line end, in the order of the shard; its `url` is the first of them.
+of the list of its URLs, each with a line end, in the order of the shard; its `url` is the first of them, its `size`
+that of all. What it says of outcome, findings, signals, rules and claims is so of each of its records: where they
+differ, there are several lines.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from optout_middleware.audit.line import Mask, line
 from optout_middleware.audit.writer import Alike
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from optout_middleware.audit.writer import Writer
     from optout_middleware.corpus.recheck import Verdict
@@ -41,7 +43,7 @@ class Lines:
     def __init__(self, writer: Writer, shard: str, mode: str, action_of: Callable[[str], str], mask: Mask) -> None:
         self._writer, self._shard, self._grouped = writer, shard, mode == GROUPED
         self._action_of, self._mask = action_of, mask
-        self._groups: dict[tuple[str, str, str], _Group] = {}
+        self._groups: dict[Hashable, _Group] = {}
         self._alike: dict[int, Alike] = {}  # the same, of verdicts that are in `_templates`
         self._templates: dict[int, tuple[Verdict, dict[str, Any]]] = {}  # by identity; held, so that it stays theirs
 
@@ -75,6 +77,7 @@ class Lines:
         rows = [
             {
                 **self._template(group.verdict),
+                "size": group.size,
                 "shard": self._shard,
                 "count": group.count,
                 "urls_sha256": group.hashed.hexdigest(),
@@ -87,15 +90,20 @@ class Lines:
         self._templates.clear()
 
     def _group(self, urls: Sequence[str | None], verdicts: Sequence[Verdict]) -> None:
-        groups = self._groups
+        groups, known = self._groups, dict[int, _Group]()
         for url, verdict in zip(urls, verdicts, strict=True):
-            key = (verdict.origin, verdict.outcome, verdict.rule)
-            group = groups.get(key)
+            group = known.get(id(verdict))  # records share verdicts, which live as long as their batch
             if group is None:
-                if len(groups) >= _MOST_GROUPS:
-                    self.close()
-                group = groups[key] = _Group(verdict)
+                key = _likeness(verdict)
+                if key not in groups:
+                    if len(groups) >= _MOST_GROUPS:
+                        self.close()
+                        known.clear()
+                    groups[key] = _Group(verdict)
+                group = known[id(verdict)] = groups[key]
             group.count += 1
+            if verdict.size is not None:
+                group.size = verdict.size + (group.size or 0)
             group.hashed.update(f"{url or ''}\n".encode("utf-8", "surrogatepass"))
 
     def _write(self, rows: Sequence[tuple[str | None, Verdict, int]], *, shared: bool) -> None:
@@ -127,9 +135,8 @@ class Lines:
         if known is not None:
             return known[1]
         said = verdict.judged.to_dict() if verdict.judged is not None else {}
-        stage = "item" if said else "request" if verdict.size is None else "response"
         made = line(
-            stage,
+            _stage(verdict),
             verdict.decision,
             final_url=None if verdict.size is None else verdict.decision.url,
             size=verdict.size,
@@ -143,7 +150,31 @@ class Lines:
 
 
 class _Group:
-    __slots__ = ("count", "hashed", "verdict")
+    __slots__ = ("count", "hashed", "size", "verdict")
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict, self.count, self.hashed = verdict, 0, hashlib.sha256()
+        self.size: int | None = None  # of all together, as far as there were bodies
+
+
+def _stage(verdict: Verdict) -> str:
+    if verdict.judged is not None and verdict.judged.to_dict():
+        return "item"
+    return "request" if verdict.size is None else "response"
+
+
+def _likeness(verdict: Verdict) -> Hashable:
+    """Give what the records of one line have in common: all that reports count by, save numbers."""
+    decision, judged = verdict.decision, verdict.judged
+    claims = judged.judgement.claims if judged is not None and judged.judgement is not None else ()
+    return (
+        verdict.origin, verdict.outcome, verdict.rule, _stage(verdict), verdict.size is None, decision.waits_for,
+        tuple(dict.fromkeys(
+            (one.finding, one.outcome, one.statement.signal if one.statement else one.location,
+             one.statement.rule if one.statement else "")
+            for one in decision.reasons
+        )),
+        frozenset((said.signal, said.preference) for said in decision.statements), decision.conditions,
+        frozenset((claim.party, claim.finding, claim.rule, claim.text) for claim in claims),
+        judged.credits.asset_class if judged is not None else None,
+    )  # fmt: skip

@@ -13,10 +13,16 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from optout_middleware.corpus.warc_records import date_of
 from optout_middleware.terms import OptOutError
 
+_MOMENT = pa.timestamp("us", "UTC")
+# Microseconds since 1970 of the years that Python knows.
+_FIRST = int(datetime(1, 1, 1, tzinfo=timezone.utc).timestamp()) * 1_000_000
+_LAST = int(datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()) * 1_000_000
+_MILLISECONDS = 10**11  # a date in seconds that is larger is one in milliseconds: in seconds it would be the year 5138
 HEADERS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
 RECORDS = pa.schema([
     ("record", pa.int64()),  # its number in the shard, from 0
@@ -27,7 +33,7 @@ RECORDS = pa.schema([
     ("text", pa.string()),
     ("title", pa.string()),
     ("writers", pa.list_(pa.string())),
-    ("collected_at", pa.timestamp("us", "UTC")),
+    ("collected_at", _MOMENT),
     ("error", pa.string()),  # why the body is not whole
 ])  # fmt: skip
 # Names in use for the same thing, the first that is there counts.
@@ -51,14 +57,17 @@ def chosen(present: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
         named: field -> column, where the user says which one.
 
     Raises:
-        OptOutError: a field or column that is not there.
+        OptOutError: a field or column that is not there, or is there twice.
     """
     check_fields(named)
     for column in named.values():
         if column not in present:
             raise OptOutError(f"there is no column {column!r}: there are {', '.join(present[:20])}")
     found = {field: next((name for name in names if name in present), "") for field, names in NAMES.items()}
-    return {field: column for field, column in {**found, **named}.items() if column}
+    made = {field: column for field, column in {**found, **named}.items() if column}
+    if twice := next((column for column in made.values() if present.count(column) > 1), None):
+        raise OptOutError(f"there are two columns {twice!r}: nobody can tell which of them counts")
+    return made
 
 
 def check_fields(named: Mapping[str, str]) -> None:
@@ -108,11 +117,42 @@ def _array(field: Any, column: Any) -> Any:
     """Cast a column where Arrow can without loss, else read it value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if pa.types.is_temporal(column.type) and field.type == _MOMENT:
+        return _moments(column)
     if column.type == field.type:
         return column
     if field.name in ("url", "text", "title") and pa.types.is_large_string(column.type):
         return column.cast(pa.string())
-    return pa.array([_READ[field.name](value) for value in column.to_pylist()], field.type)
+    return pa.array([_READ[field.name](value) for value in _values(column)], field.type)
+
+
+def _moments(column: Any) -> Any:
+    """Read dates and times of any unit; without a zone they are UTC, and one that Python does not know is none."""
+    try:
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("s" if pa.types.is_date32(column.type) else "ms"))
+        is_finer = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        found = column.cast(_MOMENT, safe=not is_finer)
+    except pa.ArrowException:
+        return pa.array([_time(value) for value in _values(column)], _MOMENT)
+    number = found.cast(pa.int64())
+    is_known = pc.and_(pc.greater_equal(number, _FIRST), pc.less(number, _LAST))
+    return pc.if_else(is_known, found, pa.scalar(None, _MOMENT))
+
+
+def _values(column: Any) -> list[Any]:
+    """Give the values of a column; one that Python has no value for is none."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        return [_value(one) for one in column]
+
+
+def _value(one: Any) -> Any:
+    try:
+        return one.as_py()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(value: Any) -> str | None:
@@ -134,6 +174,8 @@ def _names(value: Any) -> list[str] | None:
 
 
 def _number(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():  # a column of which some are missing
+        value = int(value)
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return int(text) if len(text) == 3 and text.isascii() and text.isdecimal() else None  # noqa: PLR2004 - a status
 
@@ -150,7 +192,7 @@ def _time(value: Any) -> datetime | None:
 
 def _since_1970(seconds: float) -> datetime | None:
     try:
-        return datetime.fromtimestamp(seconds, timezone.utc)
+        return datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
 

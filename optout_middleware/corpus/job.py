@@ -10,18 +10,22 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Generator
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from optout_middleware.audit import files
 from optout_middleware.audit.manifest import Run, new_run_id
+from optout_middleware.audit.place import manifest_name
 from optout_middleware.audit.recovery import seal
+from optout_middleware.corpus.by_site import by_site
 from optout_middleware.corpus.shard import AUDIT, DATA, DONE, RESULTS_FILE, SITES_FILE, Plan, Task
+from optout_middleware.evidence.stores import shown
+from optout_middleware.evidence.stores.file_locks import FileLocks
 from optout_middleware.terms import OptOutError, Outcome
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from optout_middleware.corpus.records import Shard
 
 JOB, REPORT, SITES, PARTS = "job.json", "report.json", "sites.parquet", ".parts"
+ORIGINS = "origins.sqlite"  # of a pass that probed before the job began
+_LOCK = ".lock"  # held by the process that does the job
 _DONE, _RESULTS, _SITES = "done", "results", "sites"
 SCHEMA = 1
 
@@ -77,7 +83,8 @@ class Job:
         key: the path of the key that signs the run manifest; empty = none does.
 
     Raises:
-        OptOutError: the directory holds another job, or cannot be written.
+        OptOutError: the directory holds another job or something else, another process does this job, or it cannot be
+            written.
     """
 
     def __init__(  # noqa: PLR0913 - what a job is stands here once
@@ -97,6 +104,7 @@ class Job:
         self._shards, self._settings, self._since = shards, settings, dict(since or {})
         self._snapshot = register_snapshot
         self.plan = self._begun(replace(plan, run=new_run_id(now())))
+        self._locks = self._taken()
         self._recovered()
         self.warnings = tuple(seal(self._audit, now=now)) if self._audit.is_dir() else ()
 
@@ -128,9 +136,9 @@ class Job:
         incomplete: dict[str, str] = {}
         lines = 0
         if tasks:
-            audit = self._run()
+            audit, saying = self._run(), engine(tasks)
             try:
-                for said in engine(tasks):
+                for said in saying:
                     if "incomplete" in said:
                         incomplete[said["shard"]] = said["incomplete"]
                         shutil.rmtree(self._out / PARTS / f"{said['number']:06d}", ignore_errors=True)
@@ -139,6 +147,9 @@ class Job:
                         lines += said["lines"]
                     told(said)
             finally:
+                if isinstance(saying, Generator):
+                    saying.close()  # its workers are done with what they had under way
+                self._recovered()  # what they did belongs to this run, which is about to be closed
                 report = self._report(incomplete, lines, len(self._shards) - len(tasks))
                 audit.close(
                     {
@@ -149,6 +160,7 @@ class Job:
         else:
             report = self._report({}, 0, len(self._shards))
         self._write(report)
+        self._locks.close()
         return report
 
     def hits(self) -> Iterator[tuple[Shard, dict[str, Any]]]:
@@ -160,7 +172,7 @@ class Job:
     def _run(self) -> Run:
         plan = self.plan
         about = {
-            "action": plan.action, "audit": plan.audit, "store": plan.store, "archives": list(plan.archives),
+            "action": plan.action, "audit": plan.audit, "store": shown(plan.store), "archives": list(plan.archives),
             "register": plan.register, "register_snapshot": self._snapshot, "columns": dict(plan.columns),
             "at": plan.at.isoformat(), "results": os.path.relpath(self._out / _RESULTS, self._audit),
             **self._settings,
@@ -176,18 +188,19 @@ class Job:
         about = {
             "schema": SCHEMA,
             "plan": _identity(plan),
-            "shards": [[shard.name, Path(shard.path).stat().st_size] for shard in self._shards],
+            "shards": [[shard.name, _size(shard.path)] for shard in self._shards],
             "register_snapshot": self._snapshot,
             "settings": dict(self._settings),
         }
         try:
             self._out.mkdir(parents=True, exist_ok=True)
             if not path.exists():
+                self._check_empty()
                 files.replace(path, json.dumps({**about, "at": plan.at.isoformat()}, indent=1).encode())
                 return plan
             known = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise OptOutError(f"{path} cannot be used: {error}") from None
+            raise OptOutError(f"{path} cannot be used: {_said(error)}") from None
         at = datetime.fromisoformat(known.pop("at"))
         differing = [name for name, value in json.loads(json.dumps(about)).items() if known.get(name) != value]
         if differing:
@@ -196,15 +209,38 @@ class Job:
             )
         return replace(plan, at=at)
 
+    def _taken(self) -> FileLocks:
+        """Take the job, so that no other process does the same shards."""
+        locks = FileLocks(self._out / _LOCK)
+        if not locks.take(JOB):
+            locks.close()
+            raise OptOutError(f"another process does the job in {self._out}: wait for it, or end it")
+        return locks
+
+    def _check_empty(self) -> None:
+        """Refuse a directory of something else: outputs would take the place of files of the same name."""
+        others = sorted(one.name for one in self._out.iterdir() if not one.name.startswith(ORIGINS))
+        if others:
+            raise OptOutError(
+                f"{self._out} holds {others[0]!r} and no job of a re-check: name a new directory with --out"
+            )
+
     def _recovered(self) -> None:
         """Put in its place what was done and not put there; throw away what was not done."""
         parts = self._out / PARTS
         for directory in sorted(parts.iterdir()) if parts.is_dir() else ():
             done = directory / DONE
-            if done.exists() and "incomplete" not in json.loads(done.read_bytes()):
+            if done.exists() and "incomplete" not in json.loads(done.read_bytes()) and self._is_of_open_run(directory):
                 self._commit(int(directory.name))
             else:
                 shutil.rmtree(directory, ignore_errors=True)
+
+    def _is_of_open_run(self, directory: Path) -> bool:
+        """Tell whether the lines of a task can still be put with their run: one that is closed takes no more."""
+        runs = {json.loads(path.read_bytes())["run"] for path in (directory / AUDIT).glob("*.open")}
+        paths = [self._audit / manifest_name(run) for run in runs]
+        manifests = [json.loads(path.read_bytes()) if path.exists() else {"closed": True} for path in paths]
+        return not any(manifest.get("closed") or manifest.get("sealed") for manifest in manifests)
 
     def _commit(self, number: int) -> None:
         """Put what a task left in its place; what is there already was put there by an earlier try."""
@@ -222,7 +258,7 @@ class Job:
                     _move(directory / name, self._out / place / f"{number:06d}.parquet")
             _move(directory / DONE, self._done_file(number))
         except OSError as error:
-            raise OptOutError(f"{directory} cannot be put in its place: {error}") from None
+            raise OptOutError(f"{directory} cannot be put in its place: {_said(error)}") from None
         shutil.rmtree(directory, ignore_errors=True)
 
     def _done_file(self, number: int) -> Path:
@@ -252,41 +288,26 @@ class Job:
             files.replace(self._out / REPORT, json.dumps(report._asdict(), indent=1, ensure_ascii=False).encode())
             shutil.rmtree(self._out / PARTS, ignore_errors=True)
         except OSError as error:
-            raise OptOutError(f"the report in {self._out} cannot be written: {error}") from None
-
-
-def by_site(tables: Sequence[Any]) -> Any:
-    """Add up counts of (site, outcome); give a row for each site: before, after, and what became of the rest."""
-    if not tables:
-        tables = [
-            pa.table(
-                {
-                    "site": pa.array([], pa.string()),
-                    "outcome": pa.array([], pa.string()),
-                    "records": pa.array([], pa.int64()),
-                }
-            )
-        ]
-    rows = pa.concat_tables(tables).group_by(["site", "outcome"]).aggregate([("records", "sum")]).to_pylist()
-    found: dict[str, dict[str, int]] = {}
-    for row in rows:
-        found.setdefault(row["site"], {})[row["outcome"]] = row["records_sum"]
-    sites = sorted(found)
-    outcomes = [outcome.value for outcome in Outcome]
-    columns = {outcome: [found[site].get(outcome, 0) for site in sites] for outcome in outcomes}
-    return pa.table({
-        "site": pa.array(sites, pa.string()),
-        "before": pa.array([sum(found[site].values()) for site in sites], pa.int64()),
-        "after": pa.array(columns[Outcome.ALLOW.value], pa.int64()),
-        "deny": pa.array(columns[Outcome.DENY.value], pa.int64()),
-        "pending": pa.array(columns[Outcome.PENDING.value], pa.int64()),
-    })  # fmt: skip
+            raise OptOutError(f"the report in {self._out} cannot be written: {_said(error)}") from None
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
     """Give what of a plan must be the same for a job to go on."""
     said = {item.name: getattr(plan, item.name) for item in fields(plan) if item.name not in ("run", "at", "policy")}
-    return {**said, "policy": plan.policy.sha256}
+    return {**said, "store": shown(plan.store), "policy": plan.policy.sha256}
+
+
+def _size(path: str) -> int:
+    """Give the size of a file; -1 = it cannot be read, which whoever reads it will tell."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return -1
+
+
+def _said(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _move(path: Path, target: Path) -> None:

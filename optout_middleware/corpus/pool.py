@@ -1,12 +1,15 @@
 """The default engine: the processes of one machine, one task a shard.
 
 Rule of this file: an engine gets tasks and gives what each of them says when it is done, in any order. A worker that is
-killed costs its shard another try, and nothing else.
+killed costs its shard another try, and nothing else. Workers end with the process that started them, however that ends:
+whoever takes up the job would else meet them at the same shard.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, Protocol
@@ -67,7 +70,8 @@ class Processes:
     def _round(self, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
         """Do tasks until all are done or a worker is lost, which ends all others of its pool (PEP 3148)."""
         context = multiprocessing.get_context("spawn")  # a fork would share the store's file with its locks
-        with ProcessPoolExecutor(min(self._workers, len(tasks)), mp_context=context) as pool:
+        count = min(self._workers, len(tasks))
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent) as pool:
             futures = [pool.submit(run, task) for task in tasks]
             try:
                 for future in as_completed(futures):
@@ -76,3 +80,15 @@ class Processes:
                     yield future.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker as soon as the process that started it is gone."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -2,6 +2,9 @@
 
 Rule of this file: an origin is asked once for all records of it, never twice within its pause, and all of them
 together no faster than the rate. What was seen stands in the store, so that a pass that was stopped goes on there.
+
+What an origin is asked depends on the URL: where its robots.txt settles that, nothing else is looked at. So the records
+are read once more where robots.txt may settle some and not others, or where they may name documents themselves.
 """
 
 from __future__ import annotations
@@ -9,42 +12,35 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from optout_middleware.corpus.recheck import quick_origin
-from optout_middleware.corpus.records import urls
+from optout_middleware.corpus.polite import PoliteFetch, Politeness
+from optout_middleware.corpus.recheck import Recheck, quick_origin
+from optout_middleware.corpus.records import batches, urls
 from optout_middleware.corpus.unpacking import IncompleteError
+from optout_middleware.decide import policies_of
 from optout_middleware.evidence.gather import Gather
-from optout_middleware.evidence.stores.sqlite import SqliteStore
+from optout_middleware.evidence.stores import store_of
+from optout_middleware.policy import LOCATIONS, RSL, TDM_POLICY
 from optout_middleware.terms import OptOutError
-from optout_middleware.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from optout_middleware.corpus.records import Shard
-    from optout_middleware.evidence.fetch import Fetch, Limits
+    from optout_middleware.decide import Site
+    from optout_middleware.evidence.fetch import Fetch
     from optout_middleware.evidence.probe import Counts
     from optout_middleware.policy import Policy
     from optout_middleware.terms import Evidence
 
+__all__ = ["Origins", "Politeness", "Probing"]
+
 _EVERY = 100  # origins between two words to whoever waits
-
-
-class Politeness(NamedTuple):
-    """How fast origins are asked.
-
-    Fields:
-        delay: seconds between two requests to one host.
-        rate: requests a second to all hosts together.
-        at_once: origins that are asked at the same time.
-    """
-
-    delay: float = 1.0
-    rate: float = 20.0
-    at_once: int = 50
+_MOST_SITES = 20_000  # in memory
 
 
 class Origins:
@@ -99,95 +95,135 @@ class Origins:
         self._db.close()
 
 
-class PoliteFetch:
-    """A `Fetch` that waits its turn: for the host, and for the rate of all.
+class Probing:
+    """Asks for what the policy has an eye on, as far as the store does not know it.
 
     Args:
-        fetch: what fetches.
-        polite: how fast.
-        monotonic: seconds on a clock that is never set.
-        sleep: waits for seconds.
-    """
-
-    def __init__(
-        self,
-        fetch: Fetch,
-        polite: Politeness,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        if polite.delay < 0 or polite.rate <= 0 or polite.at_once < 1:
-            raise OptOutError(f"{polite}: give a delay of at least 0, a rate above 0, at least 1 origin at once")
-        self._fetch, self._polite = fetch, polite
-        self._monotonic, self._sleep = monotonic, sleep
-        self._next = 0.0
-        self._hosts: dict[str, float] = {}
-
-    async def __call__(self, url: str, limits: Limits, known: Evidence | None = None) -> Evidence:
-        """Fetch a URL when its turn has come."""
-        host, now = host_of(url), self._monotonic()
-        turn = max(now, self._next, self._hosts.get(host, 0.0))
-        self._next = max(self._next, now) + 1 / self._polite.rate
-        self._hosts[host] = turn + self._polite.delay
-        if len(self._hosts) > 10 * self._polite.at_once:
-            self._hosts = {name: until for name, until in self._hosts.items() if until > now}
-        if turn > now:
-            await self._sleep(turn - now)
-        return await self._fetch(url, limits, known)
-
-
-async def probe(
-    origins: Iterable[tuple[str, str]],
-    policy: Policy,
-    store: str,
-    fetch: Fetch,
-    polite: Politeness,
-    *,
-    now: Callable[[], datetime],
-    told: Callable[[int], None] = lambda _: None,
-) -> Counts:
-    """Ask origins for all that the policy has an eye on, as far as the store does not know it.
-
-    Args:
-        origins: each with a URL of it.
         policy: which locations to look at.
-        store: the file of the store.
+        store: as `OPTOUT_STORE` names one: the path of a file, or the URL of a server.
         fetch: what probes with; it waits as `polite` says.
         polite: how fast.
         now: the clock, aware.
         told: gets the number of origins that are done, now and then.
+        monotonic: seconds on a clock that is never set.
+        sleep: waits for seconds.
 
     Raises:
-        OptOutError: the store cannot be read or written.
+        OptOutError: the store cannot be opened, read or written; by every method too.
     """
-    # Waiting for a turn counts as time of the fetch, and may be long.
-    margin = 60.0 + polite.at_once * (polite.delay + len(policy.locations) / polite.rate)
-    gather = Gather(policy, SqliteStore(store), now=now, max_sites=1_000, margin=margin)
-    turns = PoliteFetch(fetch, polite)
-    done = 0
-    waiting: set[asyncio.Task[None]] = set()
 
-    async def one(origin: str, url: str) -> None:
-        for asked in dict.fromkeys((f"{origin}/", url)):  # robots.txt may settle the one and not the other
-            await gather.site(asked, turns)
+    def __init__(
+        self,
+        policy: Policy,
+        store: str,
+        fetch: Fetch,
+        polite: Politeness,
+        *,
+        now: Callable[[], datetime],
+        told: Callable[[int], None] = lambda _: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._policy, self._polite, self._now, self._told = policy, polite, now, told
+        self._turns = PoliteFetch(fetch, polite, monotonic=monotonic, sleep=sleep)
+        # Waiting for a turn counts as time of the fetch, and may be long.
+        margin = 60.0 + polite.at_once * (polite.delay + len(policy.locations) / polite.rate)
+        self._gather = Gather(
+            policy, store_of(store), now=now, max_sites=_MOST_SITES, margin=margin, monotonic=monotonic, sleep=sleep
+        )
+        self._names_documents = RSL in policy.locations or TDM_POLICY in policy.locations
+        self._is_partial = False  # whether not all of some origin was looked at
 
-    try:
-        for origin, url in origins:
-            waiting.add(asyncio.create_task(one(origin, url)))
-            if len(waiting) >= polite.at_once:
+    @property
+    def counts(self) -> Counts:
+        """What was asked of whom."""
+        return self._gather.counts
+
+    async def origins(self, origins: Iterable[tuple[str, str]]) -> None:
+        """Ask origins, each given with a URL of it."""
+        files = {name for name in self._policy.locations if name in LOCATIONS}
+        done = 0
+
+        async def one(origin: str, url: str) -> None:
+            nonlocal done
+            for asked in dict.fromkeys((f"{origin}/", url)):  # robots.txt may settle the one and not the other
+                site = await self._gather.site(asked, self._turns)
+            self._is_partial |= not files <= {file.location for file in site.files}
+            done += 1
+            if done % _EVERY == 0:
+                self._told(done)
+
+        await self._each(one(origin, url) for origin, url in origins)
+        self._told(done)
+
+    async def records(self, shards: Iterable[Shard], columns: Mapping[str, str]) -> None:
+        """Ask for what single records need beyond that: their sites where not all was looked at, and documents."""
+        if not (self._is_partial or self._names_documents):
+            return
+        for shard in shards:
+            with suppress(IncompleteError):  # told when it is decided about
+                await self._shard(shard, columns)
+
+    async def _shard(self, shard: Shard, columns: Mapping[str, str]) -> None:
+        if not self._names_documents:
+            for some in urls(shard, columns):
+                await self._sites(some)
+            return
+        for batch in batches(shard, columns, with_original=False):
+            await self._named(batch.records, await self._sites(batch.records.column("url").to_pylist()))
+
+    async def close(self) -> None:
+        """End what is under way, and close the store."""
+        await self._gather.close()
+
+    async def _sites(self, found: Sequence[str | None]) -> dict[str, Site]:
+        """Give the sites of URLs, looking at what is not known yet."""
+        sites: dict[str, Site] = {}
+        left = dict.fromkeys(url for url in found if quick_origin(url))
+
+        async def one(origin: str, url: str) -> None:
+            sites[origin] = await self._gather.site(url, self._turns)
+
+        while left:
+            asked: dict[str, str] = {}  # what one URL of an origin brings may do for the others
+            for url in list(left):
+                site = self._gather.known(url or "")
+                if site is not None:
+                    sites[quick_origin(url)] = site
+                elif asked.setdefault(quick_origin(url), url or "") != url:
+                    continue
+                del left[url]
+            await self._each(one(origin, url) for origin, url in asked.items())
+        return sites
+
+    async def _named(self, records: Any, sites: Mapping[str, Site]) -> None:
+        """Look at the documents that records name: licences in their pages and headers, policies of TDMRep."""
+        licences: dict[str, None] = {}
+
+        def note(named: Sequence[str]) -> list[Evidence]:
+            licences.update(dict.fromkeys(named))
+            return []
+
+        checked = Recheck(self._policy, self._now(), note)(records, sites)
+        verdicts = {id(verdict): verdict for verdict in checked.verdicts}
+        wanted = [(url, RSL) for url in licences]
+        if TDM_POLICY in self._policy.locations:
+            policies = dict.fromkeys(url for one in verdicts.values() for url in policies_of(one.decision))
+            wanted += [(url, TDM_POLICY) for url in policies]
+
+        async def one(url: str, kind: str) -> None:
+            await self._gather.documents([url], self._turns, kind)
+
+        await self._each(one(url, kind) for url, kind in wanted)
+
+    async def _each(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Do works, so many at once."""
+        waiting: set[asyncio.Task[None]] = set()
+        for work in works:
+            waiting.add(asyncio.create_task(work))
+            if len(waiting) >= self._polite.at_once:
                 ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                done += _ended(ended)
-                if done % _EVERY < len(ended):
-                    told(done)
-        if waiting:
-            ended, waiting = await asyncio.wait(waiting)
-            done += _ended(ended)
-        told(done)
-    finally:
-        await gather.close()
-    return gather.counts
-
-
-def _ended(tasks: Iterable[asyncio.Task[None]]) -> int:
-    return sum(1 for task in tasks if task.result() is None)
+                for task in ended:
+                    task.result()
+        for task in (await asyncio.wait(waiting))[0] if waiting else ():
+            task.result()

@@ -8,15 +8,15 @@ path meets the same rules.
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import lru_cache
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from optout_middleware.corpus.sites import evidence_hash
-from optout_middleware.decide import named_by
+from optout_middleware.decide import named_by, policies_of, view_of
+from optout_middleware.policy import TDM_POLICY
 from optout_middleware.reasons import with_register
-from optout_middleware.settle import View
 from optout_middleware.signals.paths import canonical_path
 from optout_middleware.terms import Decision, Evidence, Outcome, Reason
 from optout_middleware.urls import origin_of
@@ -41,7 +41,6 @@ RESULTS = pa.schema([
 CHECKED, NOT_CHECKABLE, NOT_ASKED = "checked", "not checkable", "not asked"
 _MOST_PLANS = 4_096
 _MOST_VERDICTS = 1_000  # of one site
-_SHORTEST_HEAD = len("http://h")
 
 
 class Verdict:
@@ -64,6 +63,11 @@ class Verdict:
         self.outcome = decision.outcome.value
         self.reasons = tuple(dict.fromkeys(f"{reason.finding} ({reason.location})" for reason in decision.reasons))
         self.rule = _rule(decision)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it rests on the site alone, so that other records may share it."""
+        return self.size is None and self.judged is None
 
 
 class Checked(NamedTuple):
@@ -121,7 +125,7 @@ class Recheck:
     def _plan(self, site: Site) -> _Plan:
         plan = self._plans.get(site)
         if plan is None:
-            plan = self._plans[site] = _Plan(site, self._at)
+            plan = self._plans[site] = _Plan(site, self._at, self._documents)
             if len(self._plans) > _MOST_PLANS:
                 self._plans.popitem(last=False)
         else:
@@ -132,7 +136,8 @@ class Recheck:
         """Decide about a record by its own response and by what the register says."""
         named = named_by(asset, self._policy) if asset is not None else ()
         documents = self._documents(named) if named else []
-        decision = plan.site.decide(
+        decide = partial(
+            plan.site.decide,
             url,
             asset=asset,
             licences=said.licences if said else (),
@@ -140,6 +145,7 @@ class Recheck:
             documents=documents,
             at=self._at,
         )
+        decision, policies = _with_policies(decide, self._policy, self._documents)
         if said is not None and said.judgement is not None:
             judgement = said.judgement
             decision = with_register(
@@ -152,7 +158,8 @@ class Recheck:
                 conditions=judgement.conditions,
                 final_url=url,
             )
-        evidence = evidence_hash((*plan.sources, *(item.source for item in documents))) if documents else plan.evidence
+        more = [item.source for item in (*documents, *policies)]
+        evidence = evidence_hash((*plan.sources, *more)) if more else plan.evidence
         size = len(asset.body) if asset is not None else None
         return Verdict(decision, plan.site.origin, evidence, said, size)
 
@@ -160,9 +167,9 @@ class Recheck:
 class _Plan:
     """One site ready for many URLs: verdicts by the rules that a path meets."""
 
-    def __init__(self, site: Site, at: datetime) -> None:
-        self.site, self._at = site, at
-        view = View.of(site.policy, site.files)
+    def __init__(self, site: Site, at: datetime, documents: Callable[[Sequence[str]], list[Evidence]]) -> None:
+        self.site, self._at, self._documents = site, at, documents
+        view = view_of(site)
         self.sources = view.sources
         self.evidence = evidence_hash(view.sources)
         robots = view.robots
@@ -172,13 +179,14 @@ class _Plan:
         self._rules = () if robots is None else tuple(robots.rules.values())
         self._fetch = () if robots is None else (robots.fetch, *(rules for _, rules in robots.others))
         self._fetch = tuple(rules for rules in self._fetch if len(rules))
+        self._has_rules = bool(self._fetch or self._rules or robots is None)
         self._verdicts: dict[Hashable, Verdict] = {}
 
     def verdict(self, url: str) -> Verdict:
         """Give the verdict about a URL of which nothing else is known."""
         if not self._is_shared:
             return self._decided(url)
-        key = self._met(canonical_path(url)) if self._fetch or self._rules or self._robots is None else None
+        key = self._met(canonical_path(url)) if self._has_rules else None
         verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = self._decided(url)
@@ -190,6 +198,8 @@ class _Plan:
         """Give all that the decision about a path can depend on: the lines of robots.txt that speak of it."""
         if self._robots is None:
             return path == "/robots.txt"
+        if not self._rules and len(self._fetch) == 1:
+            return self._line(self._fetch[0].may_fetch(path))
         met: list[Hashable] = [self._line(rules.may_fetch(path)) for rules in self._fetch]
         met += [tuple(line.number for line in rules.matching(path)) for rules in self._rules]
         return tuple(met)
@@ -199,7 +209,21 @@ class _Plan:
         return 0 if answer[1] is None else int(answer[1].number)
 
     def _decided(self, url: str) -> Verdict:
-        return Verdict(self.site.decide(url, at=self._at), self.site.origin, self.evidence)
+        decide = partial(self.site.decide, url, at=self._at)
+        decision, policies = _with_policies(decide, self.site.policy, self._documents)
+        more = [item.source for item in policies]
+        evidence = evidence_hash((*self.sources, *more)) if more else self.evidence
+        return Verdict(decision, self.site.origin, evidence)
+
+
+def _with_policies(
+    decide: Callable[..., Decision], policy: Policy, documents: Callable[[Sequence[str]], list[Evidence]]
+) -> tuple[Decision, Sequence[Evidence]]:
+    """Decide, and again with the policies of TDMRep that the decision names, where the policy has an eye on them."""
+    decision = decide()
+    named = policies_of(decision) if TDM_POLICY in policy.locations else ()
+    seen = documents(named) if named else []
+    return (decide(policies=seen), seen) if seen else (decision, [])
 
 
 def origins(records: Any) -> set[str]:
@@ -214,15 +238,7 @@ def origins_of(urls: Iterable[str | None]) -> set[str]:
 
 def quick_origin(url: str | None) -> str:
     """Give the origin of a URL; empty = it has none."""
-    if not url:
-        return ""
-    end = url.find("/", _SHORTEST_HEAD)
-    return _origin(url[:end] if end > 0 else url)
-
-
-@lru_cache(maxsize=16_384)  # a pure function; what comes before the path of a URL has all of its origin
-def _origin(head: str) -> str:
-    return origin_of(head) or ""
+    return (origin_of(url) or "") if url else ""
 
 
 def without_site(url: str, policy: Policy, at: datetime) -> Decision:
@@ -249,7 +265,7 @@ def _assets(records: Any, urls: Sequence[str | None], at: datetime) -> list[Evid
         if headers is None:
             pairs = [("content-type", "text/html")]
         seen = Evidence(
-            url, status or 200, pairs, html or b"", collected or at, error=error or None, truncated=bool(error)
+            url, status or 200, pairs, html or b"", min(collected or at, at), error=error or None, truncated=bool(error)
         )
         found.append(seen)
     return found

@@ -1,4 +1,4 @@
-"""Shards of a corpus as Arrow record batches: Parquet, JSON Lines (plain, .gz, .zst), WARC and WAT (plain, .gz).
+"""Shards of a corpus as Arrow record batches: Parquet, JSON Lines, WARC and WAT (these plain, .gz, .zst).
 
 Rule of this file: streamed, in the memory of one batch. A shard that cannot be read to its end raises
 `IncompleteError` after the batches before; whoever reads must not count those as checked.
@@ -28,10 +28,12 @@ PARQUET, LINES, WARC = "parquet", "lines", "warc"
 _SUFFIXES = {
     ".parquet": PARQUET, ".pq": PARQUET,
     **{f"{kind}{packed}": LINES for kind in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz", ".zst")},
-    **{f".{kind}{packed}": WARC for kind in ("warc", "wat", "wet") for packed in ("", ".gz")},
+    **{f".{kind}{packed}": WARC for kind in ("warc", "wat", "wet") for packed in ("", ".gz", ".zst")},
 }  # fmt: skip
 ROWS = 8_192  # of a batch
 _MOST_OCTETS = 4 << 20  # of a batch whose records have bodies
+_BUFFER = 1 << 18  # octets of a column of Parquet that are read at once
+_MOST_OF_ONE = 4  # times as many where all that comes is about one URL
 
 
 class Shard(NamedTuple):
@@ -84,18 +86,44 @@ def shards(inputs: Iterable[str]) -> list[Shard]:
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            files = [
-                file for file in sorted(path.rglob("*")) if file.is_file() and file.name.endswith(tuple(_SUFFIXES))
-            ]
+            files = [file for file in _below(path) if _is_shard(file)]
+            if not files:
+                raise OptOutError(f"{text} has no file that ends with one of {', '.join(_SUFFIXES)}")
         elif path.is_file():
             files = [path]
         else:
-            raise OptOutError(f"{text} is not there: name a file or directory of a corpus")
+            raise OptOutError(f"{text} is not there, or no file: name a file or directory of a corpus")
         for file in files:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-            if found.setdefault(name, shard := Shard(os.fspath(file), name, kind_of(file.name))) != shard:
-                raise OptOutError(f"{file} and {found[name].path} would both be {name}: name their directory instead")
+            shard = found.setdefault(name, Shard(os.fspath(file), name, kind_of(file.name)))
+            if os.path.realpath(shard.path) != os.path.realpath(file):
+                raise OptOutError(f"{file} and {shard.path} would both be {name}: name their directory instead")
     return [found[name] for name in sorted(found)]
+
+
+def passed_over(inputs: Iterable[str]) -> list[str]:
+    """Give what of directories is no shard, so that nobody takes it for checked.
+
+    That is files of other kinds, links to directories, and what is hidden, as unfinished files of writers are.
+    """
+    return [
+        os.fspath(one) for text in inputs if Path(text).is_dir() for one in _below(Path(text)) if not _is_shard(one)
+    ]
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    """Give the files below a directory, and links to directories, which are not followed, by name."""
+    for one in sorted(directory.iterdir()):
+        if one.is_dir() and not one.is_symlink() and not one.name.startswith("."):
+            yield from _below(one)
+        else:
+            yield one
+
+
+def _is_shard(path: Path) -> bool:
+    """Tell by its name whether a file is a shard; one that cannot be read is incomplete, not passed over."""
+    is_file = path.is_file() or (path.is_symlink() and not path.exists())
+    return is_file and not path.name.startswith(".") and path.name.endswith(tuple(_SUFFIXES))
 
 
 def batches(shard: Shard, named: Mapping[str, str], *, with_original: bool = True) -> Iterator[Batch]:
@@ -133,23 +161,58 @@ def urls(shard: Shard, named: Mapping[str, str]) -> Iterator[list[str | None]]:
 
 def _opened(shard: Shard) -> Any:
     try:
-        return pq.ParquetFile(shard.path)
+        # Else the octets of a whole row group, or of all that were read, stay in memory.
+        return pq.ParquetFile(shard.path, pre_buffer=False, buffer_size=_BUFFER)
     except (pa.ArrowException, OSError) as error:
         raise IncompleteError(f"{shard.path} has no whole Parquet footer: {_line(error)}") from None
 
 
 def _columns(shard: Shard, file: Any, named: Mapping[str, str]) -> dict[str, str]:
-    found = chosen(file.schema_arrow.names, named)
+    schema = file.schema_arrow
+    try:
+        found = chosen(schema.names, named)
+    except OptOutError as error:
+        raise OptOutError(f"{shard.path}: {error}") from None
     if "url" not in found:
         raise OptOutError(f"{shard.path} has no column 'url': say which one it is with --column url=NAME")
+    kind = schema.field(found["url"]).type
+    if not _is_text(kind):
+        raise OptOutError(
+            f"{shard.path}: the column {found['url']!r} has {kind}, no text: name another with --column url=NAME"
+        )
     return found
+
+
+def _is_text(kind: Any) -> bool:
+    """Tell whether a column of a type can have URLs; one without any value has none."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return kind in (
+        pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(), pa.null(),
+    )  # fmt: skip
 
 
 def _read(shard: Shard, file: Any, columns: list[str] | None = None) -> Iterator[Any]:
     try:
-        yield from file.iter_batches(batch_size=ROWS, columns=columns)
+        for groups in _row_groups(file.metadata):
+            # Without threads, since each shard has a process, and threads read ahead.
+            yield from file.iter_batches(batch_size=ROWS, row_groups=groups, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise IncompleteError(f"{shard.path} is damaged: {_line(error)}") from None
+
+
+def _row_groups(metadata: Any) -> Iterator[list[int]]:
+    """Give the row groups, small ones together."""
+    together: list[int] = []
+    rows = 0
+    for number in range(metadata.num_row_groups):
+        together.append(number)
+        rows += metadata.row_group(number).num_rows
+        if rows >= ROWS:
+            yield together
+            together, rows = [], 0
+    if together:
+        yield together
 
 
 def _parquet(shard: Shard, named: Mapping[str, str]) -> Iterator[Batch]:
@@ -171,11 +234,12 @@ def _lines(shard: Shard, named: Mapping[str, str]) -> Iterator[Batch]:
         if not line.strip():
             continue
         try:
-            said = json.loads(line)
+            text = line.decode("utf-8", "surrogatepass")
+            said = json.loads(text.removeprefix("\ufeff") if number == 1 else text)
         except (ValueError, RecursionError) as error:
             raise IncompleteError(f"{shard.path}, line {number}: no JSON: {_line(error)}") from None
         if not isinstance(said, dict):
-            raise IncompleteError(f"{shard.path}, line {number}: no JSON object")
+            raise IncompleteError(f"{shard.path}, line {number}: no JSON object, of which each line must be one")
         rows.append(said)
         octets.append(line)
         size += len(line)
@@ -191,16 +255,20 @@ def _warc(shard: Shard, *, with_octets: bool) -> Iterator[Batch]:
     octets: list[bytes] = []
     between: list[tuple[int, str, bytes]] = []
     size = first = 0
+    before = ""
     for stored in warc_records(Path(shard.path), with_octets=with_octets):
+        # What is about one page stands together, and goes or stays together: it comes in one batch, within reason.
+        most = 1 if stored.url != before else _MOST_OF_ONE
+        if len(pages) >= most * ROWS or size >= most * _MOST_OCTETS:
+            yield Batch(_of_pages(pages, first), octets, between)
+            first, pages, octets, between, size = first + len(pages), [], [], [], 0
+        before = stored.url
         size += _taken(stored)
         if stored.page is None:
             between.append((first + len(pages), stored.url, stored.octets))
         else:
             pages.append(stored.page)
             octets.append(stored.octets)
-        if len(pages) >= ROWS or size >= _MOST_OCTETS:
-            yield Batch(_of_pages(pages, first), octets, between)
-            first, pages, octets, between, size = first + len(pages), [], [], [], 0
     if pages or between:
         yield Batch(_of_pages(pages, first), octets, between)
 

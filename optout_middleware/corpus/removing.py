@@ -2,7 +2,8 @@
 
 Rule of this file: a shard is written anew beside itself and renamed, or is left as it is. One that is not the shard of
 the manifest any more is not touched. The certificate tells of each shard its hash before and after; what of it is
-written already lets a removal that was stopped go on.
+written already lets a removal that was stopped go on. A symbolic link is followed: the file that has the records is the
+one that loses them. Other names of the same file (hard links) keep the old octets, so they are counted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,18 +55,21 @@ def manifest_of(
     """
     shards = list(done)
     want = wanted([entry for _, said in shards for entry in said.get("hits", ())])
-    listed = []
+    listed: dict[str, dict[str, Any]] = {}
     for shard, said in shards:
+        file = os.fspath(Path(shard.path).resolve())
+        if file in listed:  # two links to one file
+            continue
         entries = {entry["record"]: _plain(entry) for entry in said.get("hits", ())}
         if want.contents or want.texts:
             for entry in others(shard, columns, want, BY_NOTICE):
                 entries.setdefault(entry["record"], entry)
         if entries:
             rows = [entries[number] for number in sorted(entries)]
-            listed.append({"file": os.fspath(Path(shard.path).absolute()), "sha256": said["sha256"], "records": rows})
+            listed[file] = {"file": file, "sha256": said["sha256"], "records": rows}
     return {
         "kind": MANIFEST, "schema": SCHEMA, "version": package_version(), "notice": notice, "run": run,
-        "decided_at": at.isoformat(), "columns": dict(columns), "files": listed,
+        "decided_at": at.isoformat(), "columns": dict(columns), "files": list(listed.values()),
     }  # fmt: skip
 
 
@@ -123,7 +128,7 @@ def _remove_from(
     now: Callable[[], datetime],
 ) -> None:
     """Write one shard anew; the certificate knows its new hash before it takes the place of the old one."""
-    path = Path(listed["file"])
+    path = Path(listed["file"]).resolve()
     before = sha256_of(path)
     begun = next((row for row in made["files"] if row["file"] == listed["file"]), None)
     if begun is not None and before == begun["sha256_after"]:  # stopped between the two
@@ -135,10 +140,13 @@ def _remove_from(
     temporary = path.with_name(f".{path.name}.new{''.join(path.suffixes[-2:])}")
     try:
         counts = _rewritten(path, temporary, listed["records"], columns)
+        known = path.stat()
+        _take_over(temporary, known)
         row = {
             "file": listed["file"], "sha256_before": before, "sha256_after": sha256_of(temporary),
             "records_before": counts[0], "records_after": counts[0] - counts[1], "removed": counts[1],
-            "records": [entry["record"] for entry in listed["records"]], "ended": None,
+            "records": [entry["record"] for entry in listed["records"]], "other_names": known.st_nlink - 1,
+            "ended": None,
         }  # fmt: skip
         made["files"] = [one for one in made["files"] if one["file"] != listed["file"]] + [row]
         _write(certificate, made)
@@ -150,6 +158,14 @@ def _remove_from(
         temporary.unlink(missing_ok=True)
     row["ended"] = now().isoformat()
     _write(certificate, made)
+
+
+def _take_over(temporary: Path, known: os.stat_result) -> None:
+    """Let the same people read and write the new file as the old one."""
+    temporary.chmod(stat.S_IMODE(known.st_mode))
+    made = temporary.stat()
+    if (made.st_uid, made.st_gid) != (known.st_uid, known.st_gid):
+        os.chown(temporary, known.st_uid, known.st_gid)
 
 
 def _rewritten(

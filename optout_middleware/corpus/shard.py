@@ -6,11 +6,12 @@ gets the same octets. `done.json` comes last; a directory without it is of a tas
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import shutil
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -34,7 +35,7 @@ from optout_middleware.corpus.writing import TAG, Results, output
 from optout_middleware.terms import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from optout_middleware.corpus.records import Batch, Shard
     from optout_middleware.policy import Policy
@@ -43,6 +44,7 @@ NOT_A_REGISTER = "none"  # the value of `register` by which the register is not 
 DONE, DATA, AUDIT = "done.json", "data", "audit"
 RESULTS_FILE, SITES_FILE = "results.parquet", "sites.parquet"
 _BLOCK = 1 << 20
+_COLLECTED = 50_000, 10, 10  # values made between two collections, and how many of these go before an older lot's
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def run(task: Task) -> dict[str, Any]:
     (directory / AUDIT).mkdir(parents=True)
     started = _now()
     try:
-        said = _Work(task, directory).done()
+        with _collected_seldom():
+            said = _Work(task, directory).done()
     except IncompleteError as error:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
@@ -146,6 +149,19 @@ def run(task: Task) -> dict[str, Any]:
     said = {"shard": task.shard.name, "number": task.number, "seconds": seconds, **said}
     replace(directory / DONE, json.dumps(said).encode())
     return said
+
+
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """Let Python look for cycles of values seldom: a task makes millions of values and hardly a cycle."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def sha256_of(path: Path) -> str:

@@ -7,6 +7,7 @@ hold from one day to another, has a part in it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,13 +21,14 @@ from optout_middleware.decide import RULES_VERSION
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from optout_middleware.corpus.works import Works
     from optout_middleware.decide import Site
     from optout_middleware.policy import Policy
 
 _SHA256 = b"optout_shard_sha256"  # in the metadata of a file of results
+_ROWS = 8_192  # read at once
 
 
 class Earlier(NamedTuple):
@@ -59,12 +61,26 @@ def earlier(directory: str, policy: Policy, register: str, columns: Mapping[str,
         if why := _changed(run, said, policy, register, columns):
             reasons.append(why)
             continue
-        for path in sorted((Path(directory) / str(said.get("results"))).glob("*.parquet")):
-            metadata = pq.read_schema(path).metadata or {}
-            found[metadata.get(b"optout_shard", b"").decode()] = str(path)
+        paths = sorted((Path(directory) / str(said.get("results"))).glob("*.parquet"))
+        reasons += [] if paths else ["its results are gone"]
+        for path in paths:
+            name = _shard_of(path)
+            if name is None:
+                reasons.append(f"its results {path.name} cannot be read")
+            else:
+                found[name] = str(path)
     if not found and not reasons:
         raise OptOutError(f"{directory} has no audit log of a re-check: name the audit directory of an earlier one")
     return Earlier(found, "" if found else reasons[-1])
+
+
+def _shard_of(path: Path) -> str | None:
+    """Give the name of the shard that a file of results is about; None = it cannot be read."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return None
+    return str(metadata.get(b"optout_shard", b"").decode("utf-8", "surrogateescape"))
 
 
 def _changed(run: Run, said: Mapping[str, Any], policy: Policy, register: str, columns: Mapping[str, str]) -> str:
@@ -79,23 +95,33 @@ def _changed(run: Run, said: Mapping[str, Any], policy: Policy, register: str, c
 
 
 class Before:
-    """The results of an earlier job about one shard.
+    """The results of an earlier job about one shard, read along with it.
 
     Args:
         path: the file of results.
-        sha256: of the shard as it is now; of another, nothing counts.
+        sha256: of the shard as it is now; of another, nothing counts, nor of a file that cannot be read.
     """
 
     def __init__(self, path: str, sha256: str) -> None:
-        table = pq.read_table(path)
-        known = (table.schema.metadata or {}).get(_SHA256, b"").decode()
-        self._table = table.select(RESULTS.names) if known == sha256 else None
+        self._rows: Iterator[Any] = iter(())
+        self._held = pa.Table.from_batches([], RESULTS)
+        self._at = 0  # the number of the first record that is held
+        with suppress(pa.ArrowException, OSError):
+            file = pq.ParquetFile(path)
+            if (file.schema_arrow.metadata or {}).get(_SHA256, b"").decode() == sha256:
+                self._rows = file.iter_batches(_ROWS, columns=RESULTS.names)
 
     def unchanged(self, records: Any, sites: Mapping[str, Site], works: Works | None) -> Unchanged | None:
-        """Tell which records of a batch need no new decision; None = all need one."""
-        if self._table is None or not records.num_rows:
+        """Tell which records of a batch need no new decision; None = all need one.
+
+        Args:
+            records: a batch; each begins behind the one before.
+            sites: of its records.
+            works: the register; None = it is not asked.
+        """
+        if not records.num_rows:
             return None
-        part = self._table.slice(records.column("record")[0].as_py(), records.num_rows)
+        part = self._part(records.column("record")[0].as_py(), records.num_rows)
         if part.num_rows != records.num_rows:
             return None
         now = {origin: evidence_hash(file.source for file in site.files) for origin, site in sites.items()}
@@ -106,6 +132,15 @@ class Before:
             for url, said, what in zip(urls, evidence, asked, strict=True)
         ]
         return Unchanged(same, part) if any(same) else None
+
+    def _part(self, first: int, count: int) -> Any:
+        """Give the results of records by their numbers, or fewer, where there are no more."""
+        with suppress(pa.ArrowException, OSError):
+            while self._at + self._held.num_rows < first + count and (rows := next(self._rows, None)) is not None:
+                self._held = pa.concat_tables([self._held, pa.Table.from_batches([rows]).cast(RESULTS)])
+                gone = min(max(first - self._at, 0), self._held.num_rows)
+                self._held, self._at = self._held.slice(gone), self._at + gone
+        return self._held.slice(first - self._at, count)
 
 
 class Unchanged(NamedTuple):

@@ -16,9 +16,10 @@ from optout_middleware.decide import Site
 from optout_middleware.evidence.archive_reader import ArchiveReader
 from optout_middleware.evidence.locations import location_url
 from optout_middleware.evidence.store import newest
-from optout_middleware.evidence.stores.sqlite import SqliteStore
+from optout_middleware.evidence.stores import shown, store_of
 from optout_middleware.files import STALE
 from optout_middleware.policy import LOCATIONS, RSL
+from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -106,16 +107,17 @@ class StoredSites:
     """Sites out of a store of evidence.
 
     Args:
-        store: the store, or the path of the file of one.
+        store: the store, or what `OPTOUT_STORE` would name it by.
         policy: what is decided by.
         at: the date of the decision.
 
     Raises:
-        OptOutError: the store cannot be read; by every method too.
+        OptOutError: the store cannot be read, or a server is lost; by every method too.
     """
 
     def __init__(self, store: Store | str, policy: Policy, at: datetime) -> None:
-        self._store: Store = SqliteStore(store) if isinstance(store, str) else store
+        self._name, self._is_lost = shown(store) if isinstance(store, str) else "", False
+        self._store: Store = store_of(store, self._lost) if isinstance(store, str) else store
         self._loop = asyncio.new_event_loop()
         self._cached = _Cached(policy, at, self._seen)
 
@@ -137,7 +139,13 @@ class StoredSites:
             load, document = self._store.load, self._store.load_document
             return [await (load(key) if _is_origin(key) else document(key)) for key in keys]
 
-        return self._loop.run_until_complete(loaded()) if keys else []
+        found = self._loop.run_until_complete(loaded()) if keys else []
+        if self._is_lost:  # what a lost server does not give would be taken for never seen
+            raise OptOutError(f"the evidence store {self._name} was lost; the same command goes on where it stopped")
+        return found
+
+    def _lost(self) -> None:
+        self._is_lost = True
 
 
 class ArchivedSites:

@@ -12,19 +12,16 @@ from datetime import datetime, timezone
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optout_middleware.corpus.unpacking import IncompleteError, pieces
+from optout_middleware.corpus.unpacking import PACKED
+from optout_middleware.corpus.warc_streams import HEAD_END, LONGEST_HEAD, in_streams, plain
 from optout_middleware.evidence.encodings import EncodingError, undone
-from optout_middleware.evidence.warc import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_HEAD_END = re.compile(rb"\r?\n\r?\n").search
 _STATUS = re.compile(rb"HTTP/[\d.]+\s+(\d{3})").match
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r?\n").match
-_LONGEST_HEAD = 1 << 20  # octets
-_LONGEST = 64 << 20  # octets of one record
 _LONGEST_BODY = 32 << 20  # octets of a body once its coding is undone
 _TEXT = ("text/", "application/xhtml+xml", "application/xml", "application/json", "application/ld+json")
 _OF_RESPONSE = frozenset({"response", "resource", "conversion"})
@@ -64,103 +61,21 @@ class Stored(NamedTuple):
 
 
 def records(path: Path, *, with_octets: bool = False) -> Iterator[Stored]:
-    """Give the records of a WARC or WAT file, plain or with gzip, in order.
+    """Give the records of a WARC or WAT file in order: plain, with gzip, or with Zstandard.
 
     Args:
-        path: of the file; `.wat` or `.wat.gz` is read as WAT.
+        path: of the file; where `.wat` is in its name it is read as WAT.
         with_octets: whether the octets of each record are given too; else they are empty.
 
     Raises:
         IncompleteError: the file is damaged, or ends within a record.
+        OptOutError: zstandard is needed and not installed.
     """
     is_wat = ".wat" in path.name
-    found = _packed(path, with_octets=with_octets) if path.suffix == ".gz" else _plain(path)
-    for octets, fields, block in found:
+    read = in_streams if path.suffix in PACKED else plain
+    for octets, fields, block in read(path, with_octets=with_octets):
         page = _wat_page(fields, block) if is_wat else _page(fields, block)
-        yield Stored(octets if with_octets else b"", fields.get("warc-target-uri", "").strip("<>"), page)
-
-
-def _packed(path: Path, *, with_octets: bool) -> Iterator[tuple[bytes, dict[str, str], bytes]]:
-    """Read a file of gzip members (annex D.2: a record each); several in one member are packed anew, one by one."""
-    try:
-        with path.open("rb") as file, path.open("rb") as again:
-            for member in members(file):
-                if member.data is None:
-                    raise IncompleteError(
-                        f"{path} ends or is damaged in the record at octet {member.offset}: it was cut, or is still "
-                        "being written"
-                    )
-                found = list(_parsed(member.data, path, member.offset))
-                for start, end, fields, block in found:
-                    octets = b""
-                    if with_octets and len(found) == 1:
-                        again.seek(member.offset)
-                        octets = again.read(member.length)
-                    elif with_octets:
-                        octets = _member(member.data[start:end])
-                    yield octets, fields, block
-    except OSError as error:
-        raise IncompleteError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def _member(octets: bytes) -> bytes:
-    import gzip  # noqa: PLC0415 - rarely needed
-
-    return gzip.compress(octets, mtime=0)
-
-
-def _plain(path: Path) -> Iterator[tuple[bytes, dict[str, str], bytes]]:
-    """Read a file without compression, or with one that `pieces` undoes, in the memory of one record."""
-    held, at = b"", 0
-    for piece in pieces(path):
-        held += piece
-        while (length := _length(held)) is not None and len(held) >= length:
-            yield from (
-                (held[start:end], fields, block) for start, end, fields, block in _parsed(held[:length], path, at)
-            )
-            held, at = held[length:], at + length
-        if len(held) > _LONGEST:
-            raise IncompleteError(f"{path}: the record at octet {at} is longer than {_LONGEST:,} octets, or is none")
-    if held.strip():
-        raise IncompleteError(f"{path} ends in the record at octet {at}: it was cut, or is still being written")
-
-
-def _length(held: bytes) -> int | None:
-    """Give how many octets the first record takes up with the two line ends behind it; None = not known yet."""
-    head = _HEAD_END(held, 0, _LONGEST_HEAD)
-    if head is None:
-        return None
-    size = _fields(held[: head.start()]).get("content-length", "")
-    return head.end() + int(size) + 4 if size.isdigit() else None
-
-
-def _parsed(data: bytes, path: Path, offset: int) -> Iterator[tuple[int, int, dict[str, str], bytes]]:
-    """Read the records of decompressed octets: where each begins and ends, its fields, its block."""
-    at = 0
-    while at < len(data):
-        head = _HEAD_END(data, at, at + _LONGEST_HEAD)
-        fields = _fields(data[at : head.start()]) if head is not None and data.startswith(b"WARC/", at) else {}
-        size = fields.get("content-length", "")
-        if head is None or not size.isdigit():
-            raise IncompleteError(f"{path}: no WARC record at octet {offset}")
-        end = head.end() + int(size)
-        if end > len(data):
-            raise IncompleteError(f"{path}: the record at octet {offset} ends before its Content-Length")
-        after = end
-        while after < len(data) and data[after] in b"\r\n":
-            after += 1
-        yield at, after, fields, data[head.end() : end]
-        at = after
-
-
-def _fields(head: bytes) -> dict[str, str]:
-    """Read named fields; names in lower case, of several the last."""
-    found = {}
-    for line in head.split(b"\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if colon:
-            found[name.strip().lower().decode("latin-1")] = value.strip().decode("utf-8", "replace")
-    return found
+        yield Stored(octets, fields.get("warc-target-uri", "").strip("<>"), page)
 
 
 def _page(fields: dict[str, str], block: bytes) -> Page | None:
@@ -173,7 +88,7 @@ def _page(fields: dict[str, str], block: bytes) -> Page | None:
     if kind == "resource" or "http" not in fields.get("content-type", "http"):
         headers: tuple[tuple[str, str], ...] = (("content-type", fields.get("content-type", "")),)
         return Page(url, at, None, headers, block if _is_text(headers) else None, None, len(block))
-    head = _HEAD_END(block, 0, _LONGEST_HEAD)
+    head = HEAD_END(block, 0, LONGEST_HEAD)
     top = block[: head.start()] if head is not None else block
     body = block[head.end() :] if head is not None else b""
     status, headers = _STATUS(top), http_headers(top)

@@ -124,12 +124,13 @@ def response(url: str, html: bytes, *headers: str) -> bytes:
 
 
 def warc(path: Path, count: int) -> Path:
-    """Write a WARC file: a `warcinfo`, then a request and a response for each URL; a gzip member each."""
+    """Write a WARC file: a `warcinfo`, then a request and a response for each URL; a compressed stream each."""
     records = [warc_record("warcinfo", "", b"software: test\r\n", "application/warc-fields")]
     for number, url in enumerate(urls(count)):
         records.append(warc_record("request", url, b"GET / HTTP/1.1\r\n\r\n", "application/http; msgtype=request"))
         records.append(response(url, NOAI if number % 10 == 0 else PLAIN))
-    packed = gzip.compress if path.suffix == ".gz" else bytes
+    packing: dict[str, Any] = {".gz": gzip.compress, ".zst": zstandard.compress}
+    packed = packing.get(path.suffix, bytes)
     path.write_bytes(b"".join(packed(record) for record in records))
     return path
 

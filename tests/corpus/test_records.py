@@ -22,7 +22,7 @@ from . import corpora
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMATS = ("a.parquet", "a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.warc", "a.warc.gz")
+FORMATS = ("a.parquet", "a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.warc", "a.warc.gz", "a.warc.zst")
 
 
 def write(path: Path, count: int = 60) -> Path:

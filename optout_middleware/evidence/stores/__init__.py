@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SERVERS = ("redis", "rediss", "unix")
+_SECRET = re.compile(r"(?<=://)[^/]*@|(?<=[?&])(?:username|password)=[^&]*&?")  # of the URL of a server
+
+
+def shown(setting: str) -> str:
+    """Give the name of a store without what it has of user and password.
+
+    >>> shown("redis://me:secret@store.example:6379/0?password=x&timeout=3")
+    'redis://store.example:6379/0?timeout=3'
+    """
+    return _SECRET.sub("", setting)
+
+
+def is_server(setting: str) -> bool:
+    """Tell whether a store is a server, and no file or memory."""
+    return _SCHEME.match(setting) is not None
 
 
 def store_of(setting: str, on_lost: Callable[[], None] = lambda: None) -> Store:

@@ -6,7 +6,6 @@ Rule of this file: the only one that knows the client. Whatever goes wrong raise
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import redis
@@ -15,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
+from optout_middleware.evidence.stores import shown
 from optout_middleware.evidence.stores.batches import Batches
 from optout_middleware.evidence.stores.redis_values import RELEASE, RENEW, SAVE
 from optout_middleware.terms import OptOutError
@@ -28,7 +28,6 @@ FAULTS = (redis.RedisError, OSError)
 _TIMEOUT = 5.0  # seconds for an answer, and for a connection
 _KEYS, _COMMANDS = 500, 200  # in one message
 _SCRIPTS = (SAVE, RENEW, RELEASE)
-_SECRET = re.compile(r"(?<=://)[^/]*@|(?<=[?&])(?:username|password)=[^&]*&?")
 
 
 class Server:
@@ -45,7 +44,7 @@ class Server:
     """
 
     def __init__(self, url: str) -> None:
-        self.name = _SECRET.sub("", url)
+        self.name = shown(url)
         try:
             with redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT) as client:
                 client.ping()

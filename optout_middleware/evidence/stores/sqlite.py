@@ -281,18 +281,21 @@ class _Turn:
         self._store.end_turn(self._url)
 
 
+_EMPTY = "[]"  # as most columns of lists are
+
+
 def _evidence(origin: str, row: tuple[Any, ...]) -> Evidence:
     location, status, headers, final_url, error, truncated, hops, from_cache, at, sha256, packed, body = row
     seen = Evidence(
         location_url(origin, location) if location in LOCATIONS else location,
         status,
-        json.loads(headers),
+        json.loads(headers) if headers != _EMPTY else (),
         zlib.decompress(body) if packed else body,
         _EPOCH + timedelta(microseconds=at),
         final_url=_text_of(final_url),
         error=_text_of(error),
         truncated=bool(truncated),
-        hops=map(tuple, json.loads(hops)),
+        hops=map(tuple, json.loads(hops)) if hops != _EMPTY else (),
         from_cache=bool(from_cache),
     )
     if seen.sha256 != sha256.hex():
