@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import audit, corpus, crawl, decide, linear, memory, read, register
+from benchmarks import audit, corpus, crawl, decide, engines, linear, memory, read, register
 from benchmarks.register_pairs import PAIRS
 from benchmarks.report import Options
 
@@ -31,6 +31,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], Iterable[Table]]] = {
     "audit": audit.run,
     "register": register.run,
     "corpus": corpus.run,
+    "engines": engines.run,
 }
 
 

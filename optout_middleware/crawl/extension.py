@@ -133,8 +133,8 @@ class OptOut:
                 return
             logger.error(str(error))  # noqa: TRY400 - one line, no stack trace
             raise CloseSpider(_reason(error)) from None
-        # What is loaded by now lives as long as the crawl. Python's collector would go through it again and again, which
-        # costs a crawl more than the gate does.
+        # What is loaded by now lives as long as the crawl. Python's collector of cycles would go through it again and
+        # again, which costs a crawl more than the gate does.
         gc.freeze()
         self.refusal = ""
 

@@ -34,7 +34,7 @@ def test_handed_over_items_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 class Counting(Pages):
     """Yields how many values the collector passes over."""
 
-    def parse(self, response: Response) -> Iterator[Any]:
+    def parse(self, response: Response, **_: Any) -> Iterator[Any]:
         """Yield one item."""
         yield {"url": response.url, "passed_over": gc.get_freeze_count()}
 
