@@ -96,7 +96,7 @@ def test_the_last_line_about_a_page_counts(tmp_path: Path) -> None:
 
 
 def test_no_lines(tmp_path: Path) -> None:
-    assert tables(read_audit(tmp_path), {}).splitlines()[2].split() == ["all", "0", "0", "0", "0"]
+    assert tables(read_audit(written(tmp_path)), {}).splitlines()[2].split() == ["all", "0", "0", "0", "0"]
 
 
 def perfect(*, fetch_reserved: bool = False) -> tuple[list[Seen], list[Seen]]:
