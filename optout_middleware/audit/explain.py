@@ -15,7 +15,7 @@ from optout_middleware.audit.reading import Damage, Record, records, runs
 from optout_middleware.audit.recorded import time
 from optout_middleware.policy import FINDINGS
 from optout_middleware.terms import Outcome
-from optout_middleware.urls import host_of
+from optout_middleware.urls import host_of, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +65,17 @@ def of_url(directories: Sequence[str], url: str) -> Iterator[Record | Damage]:
     for item in records(directories):
         if isinstance(item, Damage) or not wanted.isdisjoint({item.line.get("url"), item.line.get("final_url")}):
             yield item
+
+
+def may_stand_for(directories: Sequence[str], url: str) -> int:
+    """Count the pages of grouped lines of a URL's site: they name the first of their URLs, and it may be one of them.
+
+    Raises:
+        OptOutError: a directory is not there.
+    """
+    origin = origin_of(url)
+    lines = (item.line for item in records(directories) if isinstance(item, Record))
+    return sum(count for line in lines if line.get("origin") == origin and (count := count_of(line)) > 1)
 
 
 def story(record: Record, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optout_middleware.audit.derivation import GONE, Derivation, NotDerivable, is_without_evidence
+from optout_middleware.audit.grouped import count_of
 from optout_middleware.audit.line import HIDDEN, Mask
 from optout_middleware.audit.line import line as line_of
 from optout_middleware.audit.reading import Damage, Record, records, runs
@@ -30,6 +31,7 @@ COMPARED = (
     "outcome", "may_fetch", "waits_for", "reasons", "statements", "evidence", "conditions", "licences", "rulings",
 )  # fmt: skip
 _SECRETS, _ARCHIVE, _PAGES = "OPTOUT_SECRET_PARAMS", "OPTOUT_ARCHIVE", "OPTOUT_ARCHIVE_PAGES"
+_RECHECK = "recheck"  # under which a re-check has all its settings
 _ALL = 1.0  # the share of pages, where each of them is archived
 _MOST_PAGES = 10_000  # of which what was on record is kept in mind, for the lines of their items
 _NOTHING = recorded({})
@@ -71,7 +73,7 @@ class Counts:
     """What a replay came to.
 
     Fields:
-        lines: that decide something.
+        lines: that decide something; a grouped line counts as often as it stands for a page or record.
         same: of these, those that are as they are derived.
         differing: of these, those that are not.
         not_derivable: word of `derivation.WHY` -> lines.
@@ -182,7 +184,9 @@ class Replay:
             elif "outcome" not in item.line:
                 counts.notes += 1
             else:
-                counts.lines += 1
+                counts.lines += (count := count_of(item.line))
+                if count > 1:
+                    counts.not_derivable["grouped"] += count - 1
                 if (version := str(item.line.get("rules_version"))) != RULES_VERSION:
                     counts.other_rules[version] += 1
                 yield item
@@ -244,7 +248,8 @@ class Replay:
     def _why(self, record: Record, error: NotDerivable) -> str:
         """Give the reason why a line cannot be derived, by what its run was set to archive."""
         settings = self._settings.get(str(record.line.get("run")), {})
-        if error.why in ("evidence-missing", "page-not-sampled") and settings.get(_ARCHIVE) == "":
+        is_kept = settings.get(_ARCHIVE) != "" and _RECHECK not in settings
+        if error.why in ("evidence-missing", "page-not-sampled") and not is_kept:
             return "not-archived"
         if error.why == "page-not-sampled" and settings.get(_PAGES) == _ALL:
             return "evidence-missing"

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from optout_middleware.audit.comparison import Comparison
-from optout_middleware.audit.explain import Manifests, of_site, of_url, story
+from optout_middleware.audit.explain import Manifests, may_stand_for, of_site, of_url, story
 from optout_middleware.audit.reading import Damage
 from optout_middleware.policy import FINDINGS
 from optout_middleware.terms import Outcome
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 50
 _NEVER = ": it was neither asked for nor decided about."
+_GROUPED = (
+    "records of its site of which grouped lines name the first URL only: `optout ask` tells what they say, and the "
+    "results of the re-check tell of each record"
+)
 _LONG = 100  # characters of a quotation
 _DAMAGED = 3
 _STATUS_DAMAGED = "3 the logs are damaged, so that this may not be all."
@@ -76,7 +80,9 @@ def _explain(chosen: argparse.Namespace) -> int:
                 print(chosen.url)
             print("\n" + "\n".join(story(item, manifests.of(item.line))))
     if not found and not chosen.json:
-        print(f"{chosen.url} is in none of these logs" + ("" if damaged else _NEVER))
+        grouped = may_stand_for(chosen.directories, chosen.url)
+        text = f"; it may be one of {grouped:,} {_GROUPED}" if grouped else "" if damaged else _NEVER
+        print(f"{chosen.url} is in none of these logs{text}")
     return _status(found, damaged, "there may be more about it than this", shown=not chosen.json)
 
 

@@ -13,13 +13,16 @@ from optout_middleware.audit.explain import of_site, story
 from optout_middleware.audit.export import export
 from optout_middleware.audit.notice_report import notice_report
 from optout_middleware.audit.reading import Record, records
+from optout_middleware.audit.replay import Replay
 from optout_middleware.audit.report.aggregated import parts_of_aggregates
 from optout_middleware.audit.report.parts import parts
 from optout_middleware.audit.report.sections import html
 from optout_middleware.audit.training_summary import training_summary
+from optout_middleware.cli import main
 from optout_middleware.corpus.job import Job
 from optout_middleware.corpus.pool import Processes
 from optout_middleware.corpus.records import shards
+from optout_middleware.evidence.archive_reader import ArchiveReader
 from optout_middleware.register.importers.letters import Letter
 from optout_middleware.register.notice import Notice
 
@@ -96,6 +99,28 @@ def test_the_page_says_what_a_row_stands_for(audits: dict[str, str]) -> None:
     assert f"reserved: {made['of']['deny']} of {made['of']['deny']};" in page
     assert f"{made['grouped']:,} decisions stand in grouped lines" in page
     assert "grouped lines" not in html(parts([audits["full"]], now=NOW), [audits["full"]], NOW)
+
+
+def test_replay_counts_what_it_cannot_show(audits: dict[str, str]) -> None:
+    """The first URL of a grouped line alone could be derived; a re-check has no archive, which is no damage."""
+    for mode, grouped in (("full", 0), ("grouped", 660 - len(list(records([audits["grouped"]]))))):
+        replay = Replay([audits[mode]], ArchiveReader([audits[mode]]))
+        assert list(replay.differences()) == []
+        counts = replay.counts
+        assert (counts.lines, counts.not_derivable["grouped"], counts.gone) == (660, grouped, 0)
+        assert counts.lines == counts.same + counts.differing + counts.not_derivable.total()
+
+
+def test_explain_says_what_may_stand_for_a_url(audits: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A URL that a grouped line stands for without naming it is not told as never decided about."""
+    urls = {str(row.line["url"]) for row in records([audits["grouped"]]) if isinstance(row, Record)}
+    url = next(url for url in corpora.urls(330) if url not in urls)
+    assert main(["explain", audits["grouped"], url]) == 1
+    out = capsys.readouterr().out
+    assert "it may be one of " in out
+    assert "never" not in out
+    assert main(["explain", audits["grouped"], "https://nowhere.example/"]) == 1
+    assert "it was neither asked for nor decided about" in capsys.readouterr().out
 
 
 def test_the_aggregate_is_the_same(audits: dict[str, str]) -> None:
