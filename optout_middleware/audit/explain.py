@@ -15,7 +15,7 @@ from optout_middleware.audit.reading import Damage, Record, records, runs
 from optout_middleware.audit.recorded import time
 from optout_middleware.policy import FINDINGS
 from optout_middleware.terms import Outcome
-from optout_middleware.urls import host_of, origin_of
+from optout_middleware.urls import host_of, origin_of, path_and_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +61,8 @@ def of_url(directories: Sequence[str], url: str) -> Iterator[Record | Damage]:
     Raises:
         OptOutError: a directory is not there.
     """
-    wanted = {url, url.partition("#")[0]}
+    origin = origin_of(url)
+    wanted = {url, url.partition("#")[0], f"{origin}{path_and_query(url)}" if origin else url}
     for item in records(directories):
         if isinstance(item, Damage) or not wanted.isdisjoint({item.line.get("url"), item.line.get("final_url")}):
             yield item

@@ -77,6 +77,8 @@ def export(directories: Iterable[str], path: str) -> Exported:
     batch: list[dict[str, Any]] = []
     rows = decisions = damages = 0
     target = Path(path)
+    if target.exists() and not target.is_file():
+        raise OptOutError(f"cannot write {path}: it is no file, and would be replaced")
     unfinished = target.with_name(f".{target.name}.new")
     try:
         with ParquetWriter(unfinished, schema, compression="zstd") as writer:

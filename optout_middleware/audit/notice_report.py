@@ -74,7 +74,7 @@ def notice_report(
         "operators": list(dict.fromkeys(str(m["operator"]) for m in manifests if m.get("operator"))),
         "runs": list(table.values()), "lines": [entry for kind in BECAME for entry in shown[kind]],
         "unmatched": _unmatched(notice, letter, met),
-        "unknown": _unknown(notice, manifests, first_time, damaged, grouped),
+        "damaged": damaged, "unknown": _unknown(notice, manifests, first_time, damaged, grouped),
     }  # fmt: skip
 
 

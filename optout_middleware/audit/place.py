@@ -6,6 +6,7 @@ files of a directory are called. A directory that is not there is a mistake of t
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -63,6 +64,10 @@ def beside(segment: str) -> str:
     return re.sub(r"\.json(l(\.gz)?)?$", "", segment) + ".personal"
 
 
+def _protocols(fs: Any) -> tuple[str, ...]:
+    return fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)
+
+
 class Place:
     """One audit directory.
 
@@ -84,6 +89,12 @@ class Place:
         except (OSError, ValueError, ImportError) as error:
             raise OptOutError(f"audit directory {self.directory} cannot be read: {error}") from error
         self.names: tuple[str, ...] = tuple(str(name)[len(self._root) :].lstrip("/") for name in found)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What tells it from another directory: its file system, and its path there."""
+        root = os.path.realpath(self._root) if "file" in _protocols(self._fs) else self._root
+        return str(_protocols(self._fs)), root
 
     def where(self, name: str) -> str:
         """Give a file of the directory, for people."""

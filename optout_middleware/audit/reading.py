@@ -1,24 +1,30 @@
 """Reading audit logs: every line in full, of many directories, in the memory of one segment.
 
-Rule of this file: damage is told beside the lines, never raised, and never costs a line that can still be read. It does
-not verify: `optout_middleware.audit.verify` does. Lines of every schema come out in one shape.
+Rule of this file: damage is told beside the lines, never raised, and never costs a line that can still be read. Each
+line is held against the one before it, and what there is against the manifests, so that what is gone is damage too; all
+octets are for `optout_middleware.audit.verify`. Lines of every schema come out in one shape.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optout_middleware.audit.chain import digest
 from optout_middleware.audit.packing import SCHEMA, Unpacker
 from optout_middleware.audit.personal import Entry, shown
-from optout_middleware.audit.place import LINES, MANIFEST, Place, beside
+from optout_middleware.audit.place import LINES, MANIFEST, SEGMENT, Place, beside, manifest_name
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+REDACTOR = "redact"  # the writer of runs that remove, and the stage of their lines
+REDACTION = "redaction"
+RUN_OF = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{6})-")  # what the name of a segment begins with
 _MOST_BYTES = 64 * 1024 * 1024  # of a line; no line that was written is as long
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
@@ -85,11 +91,15 @@ def records(directories: Iterable[str]) -> Iterator[Record | Damage]:
     Raises:
         OptOutError: a directory is not there, or has no audit log.
     """
-    for directory in directories:
-        place = Place(directory)
+    for place in places(directories):
         refuse_other(place)
+        segments, last = _segments(place), dict[str, str]()
+        yield from _gone(place, segments)
         for name in logs(place):
-            yield from records_of(place, name)
+            yield from records_of(place, name, last)
+            said = segments.get(name)
+            if said is not None and last.get(_writer_of(name), said["last"]) != said["last"]:
+                yield Damage(place.where(name), 0, "removed", "it does not end with the line that its manifest names")
 
 
 def runs(directories: Iterable[str]) -> Iterator[Run | Damage]:
@@ -98,16 +108,29 @@ def runs(directories: Iterable[str]) -> Iterator[Run | Damage]:
     Raises:
         OptOutError: a directory is not there.
     """
-    for directory in directories:
-        place = Place(directory)
+    for place in places(directories):
         for name in place.names:
             if MANIFEST.fullmatch(name):
                 yield _run(place, name)
 
 
+def places(directories: Iterable[str]) -> Iterator[Place]:
+    """Give audit directories, each once however often and in whatever spelling it is named.
+
+    Raises:
+        OptOutError: a directory is not there.
+    """
+    seen = set()
+    for directory in directories:
+        place = Place(directory)
+        if place.identity not in seen:
+            seen.add(place.identity)
+            yield place
+
+
 def is_log(place: Place) -> bool:
     """Tell whether there is anything of an audit log in a directory, whatever became of it."""
-    return any(MANIFEST.fullmatch(name) or LINES.fullmatch(name) for name in place.names)
+    return any("/" not in name and (MANIFEST.fullmatch(name) or LINES.fullmatch(name)) for name in place.names)
 
 
 def refuse_other(place: Place) -> None:
@@ -159,8 +182,15 @@ def kept_beside(place: Place, name: str) -> tuple[dict[str, Entry], list[Damage]
     return entries, damages
 
 
-def records_of(place: Place, name: str) -> Iterator[Record | Damage]:
-    """Give the lines of one file of a directory in full, and what is damaged, where it is met."""
+def records_of(place: Place, name: str, last: dict[str, str] | None = None) -> Iterator[Record | Damage]:
+    """Give the lines of one file of a directory in full, and what is damaged, where it is met.
+
+    Args:
+        place: the directory.
+        name: of the file.
+        last: writer -> SHA-256 of its last line, of the files that came before; kept up to date.
+    """
+    last = {} if last is None else last
     unpacker, where = Unpacker(), place.where(name)
     kept, damages = kept_beside(place, name)
     yield from damages
@@ -169,6 +199,11 @@ def records_of(place: Place, name: str) -> Iterator[Record | Damage]:
             yield row
             continue
         said, number = row.said, row.number
+        if "prev" in said and said.get("schema", SCHEMA) == SCHEMA:
+            before, writer = said["prev"], _writer_of(name)
+            if before != last.get(writer, before):
+                yield Damage(where, number, "altered", "the line before it is gone, or is not the one that was written")
+            last[writer] = digest(row.data)
         if said.get("schema", SCHEMA) not in (1, SCHEMA):
             yield Damage(where, number, "unknown-schema", f"schema {said['schema']!r} is newer than this package")
             continue
@@ -182,6 +217,40 @@ def records_of(place: Place, name: str) -> Iterator[Record | Damage]:
             continue
         if line is not None:
             yield Record(shown(line, kept), where, number)
+
+
+def _segments(place: Place) -> dict[str, dict[str, Any]]:
+    """Give what the manifests say of closed segments, by the name of the file; what they do not say is left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in place.names:
+        if MANIFEST.fullmatch(name) and isinstance(run := _run(place, name), Run):
+            try:
+                for writer in run.manifest["writers"]:
+                    found.update((one["file"], one) for one in writer["segments"] if isinstance(one["last"], str))
+            except (KeyError, TypeError):
+                continue
+    return found
+
+
+def _gone(place: Place, segments: Mapping[str, Any]) -> Iterator[Damage]:
+    """Tell what is not there: segments that no redaction removed, and manifests of runs of which there are lines."""
+    removed: set[Any] = set()
+    for name in logs(place):
+        run = RUN_OF.match(name) if SEGMENT.fullmatch(name) else None
+        if run and manifest_name(run[1]) not in place.names:
+            yield Damage(place.where(manifest_name(run[1])), 0, "missing", f"{name} is of a run without a manifest")
+        if f"-{REDACTOR}-" in name:
+            for row in records_of(place, name):
+                if isinstance(row, Record) and row.line.get("stage") == REDACTION:
+                    files = row.line.get("files")
+                    removed.update(map(str, files) if isinstance(files, list) else ())
+    for name in sorted(segments.keys() - removed - set(place.names)):
+        yield Damage(place.where(name), 0, "missing", "its manifest names this segment, and it is gone")
+
+
+def _writer_of(name: str) -> str:
+    """Give run and writer of a segment, whose number comes last in its name."""
+    return name.rpartition("-")[0]
 
 
 def _raw(data: bytes, where: str, number: int) -> Raw | Damage:

@@ -15,8 +15,7 @@ from optout_middleware.audit.log import AuditLog, new_run_id
 from optout_middleware.audit.packing import SCHEMA
 from optout_middleware.audit.personal import PERSONAL, Entry
 from optout_middleware.audit.place import aggregate_name
-from optout_middleware.audit.reading import Run, runs
-from optout_middleware.audit.verify import REDACTION, REDACTOR
+from optout_middleware.audit.reading import REDACTION, REDACTOR, Run, runs
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -116,6 +115,16 @@ def _check(directory: str, request: Request) -> None:
         raise OptOutError(f"audit directory {directory} is not there: redaction needs one on a local disk")
     if not (request.by.strip() and request.reason.strip()):
         raise OptOutError("say who redacts, and why: --by NAME --reason TEXT")
+
+
+def check_signed(directory: str, key: str) -> None:
+    """Refuse to put a record without a signature among signed runs: it would not verify with their key.
+
+    Raises:
+        OptOutError: a run is signed, and no key is given.
+    """
+    if not key and any(manifest.get("public_key") for manifest in _closed(Path(directory))):
+        raise OptOutError(f"the runs in {directory} are signed: sign the redaction too, with --sign-with KEY")
 
 
 def _is_within(name: str, field: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from optout_middleware.audit.chain import Tree, digest, leaf
 from optout_middleware.audit.chain_check import Link, faults
 from optout_middleware.audit.personal import hashes
-from optout_middleware.audit.reading import Damage, raw_lines
+from optout_middleware.audit.reading import Damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,10 +82,6 @@ class SegmentCheck:
             yield Damage(self._where, 0, "altered", "the root over the lines is not the one in the manifest")
         elif not told and not as_closed:
             yield Damage(self._where, 0, "altered", "the lines are as written, but the file around them is not")
-
-    def damages(self) -> Iterator[Damage]:
-        """Give what keeps the lines of an open segment from being read."""
-        return (row for row in raw_lines(self._place, self._name) if isinstance(row, Damage))
 
     def _rows(self) -> Iterator[bytes]:
         with self._place.open(self._name) as file:

@@ -35,6 +35,15 @@ def urls(path: str, column: str) -> Iterator[str]:
     """
     if Path(path).exists() and not Path(path).is_file():
         raise OptOutError(f"list {path} is no file, and is read twice: save it to a file first")
+    yield from map(_escaped, _urls(path, column))
+
+
+def _escaped(url: str) -> str:
+    """Give a URL with octets that are no UTF-8 percent-encoded, as a browser would ask for them."""
+    return "".join(f"%{ord(one) - 0xDC00:02X}" if "\udc80" <= one <= "\udcff" else one for one in url)
+
+
+def _urls(path: str, column: str) -> Iterator[str]:
     name = path.lower().removesuffix(".gz")
     try:
         if name.endswith(".parquet"):

@@ -25,15 +25,12 @@ from optout_middleware.audit.place import (
     seal_name,
     signature_name,
 )
-from optout_middleware.audit.reading import Damage, is_log, logs, records_of
+from optout_middleware.audit.reading import REDACTION, REDACTOR, Damage, is_log, logs, places, records_of
 from optout_middleware.audit.segment_check import SegmentCheck, sha256_of
 from optout_middleware.audit.signing import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-REDACTOR = "redact"  # the writer of runs that remove, and the stage of their lines
-REDACTION = "redaction"
 
 
 class Verdict(NamedTuple):
@@ -79,8 +76,8 @@ def verify(directories: Iterable[str], *, key: str = "") -> Verdict:
     findings: list[Damage] = []
     notes: list[str] = []
     runs = lines = signed = 0
-    for directory in directories:
-        check = _Directory(Place(directory), key)
+    for place in places(directories):
+        check = _Directory(place, key)
         findings += check.findings()
         notes += check.notes
         runs, lines, signed = runs + check.runs, lines + check.lines, signed + check.signed
@@ -106,6 +103,15 @@ def removed_from(place: Place) -> tuple[Removed, list[str]]:
         time, what, by, reason = map(str, texts)
         told.append(f"{place.directory}: {what} removed on {time[:10]} by {by}: {reason}")
     return Removed(frozenset(values), frozenset(files)), told
+
+
+def removals(directories: Iterable[str]) -> list[str]:
+    """Give one line for each thing that was removed from audit directories: what, when, by whom and why.
+
+    Raises:
+        OptOutError: a directory is not there.
+    """
+    return [text for place in places(directories) for text in removed_from(place)[1]]
 
 
 def _is_names(value: Any) -> bool:
@@ -214,10 +220,11 @@ class _Directory:
             logs = [file for file in ours if file.startswith(f"{run}-{writer['writer']}-") and LINES.fullmatch(file)]
             if not logs:
                 yield self._fault(name, "missing", f"no log of writer {writer['writer']} is there")
-        for file in ours:
-            if file.endswith(".jsonl") and f"{file}.gz" not in self.place.names:
+        last: dict[str, str] = {}
+        for file in (file for file in ours if LINES.fullmatch(file) and f"{file}.gz" not in self.place.names):
+            if file.endswith(".jsonl"):
                 yield self._fault(file, "unclosed", "the segment was not closed, or is still written")
-                yield from (row for row in SegmentCheck(self.place, file).damages())
+            yield from (row for row in records_of(self.place, file, last) if isinstance(row, Damage))
 
     def _writer(self, run: str, writer: dict[str, Any]) -> Iterator[Damage]:
         """Check the segments of one writer, and the personal values beside them."""

@@ -77,9 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OptOutError as error:
         print(f"optout: {error}", file=sys.stderr)
         return USAGE_ERROR
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # whoever reads has had enough, as `head` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+            return 141  # 128 + SIGPIPE
+        print(f"optout: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return USAGE_ERROR
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells tell it
-    except BrokenPipeError:  # whoever reads has had enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        return 141  # 128 + SIGPIPE
     return status

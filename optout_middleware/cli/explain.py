@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from optout_middleware.audit.comparison import Comparison
 from optout_middleware.audit.explain import Manifests, may_stand_for, of_site, of_url, story
 from optout_middleware.audit.reading import Damage
+from optout_middleware.audit.verify import removals
 from optout_middleware.policy import FINDINGS
 from optout_middleware.terms import Outcome
+from optout_middleware.urls import host_of
 
 if TYPE_CHECKING:
     import argparse
@@ -83,15 +85,19 @@ def _explain(chosen: argparse.Namespace) -> int:
         grouped = may_stand_for(chosen.directories, chosen.url)
         text = f"; it may be one of {grouped:,} {_GROUPED}" if grouped else "" if damaged else _NEVER
         print(f"{chosen.url} is in none of these logs{text}")
+        print("".join(f"but: {note}\n" for note in removals(chosen.directories)), end="")
     return _status(found, damaged, "there may be more about it than this", shown=not chosen.json)
 
 
 def _ask(chosen: argparse.Namespace) -> int:
-    found = of_site(chosen.directories, chosen.domain)
+    domain = host_of(chosen.domain) if "://" in chosen.domain else chosen.domain
+    found = of_site(chosen.directories, domain)
     if chosen.json:
         sys.stdout.write(json.dumps(_site_values(found), ensure_ascii=False) + "\n")
     else:
         print("\n".join(_site(found)))
+        if not found.lines:
+            print("".join(f"but: {note}\n" for note in removals(chosen.directories)), end="")
     return _status(found.lines, found.damaged, "there may be more about it than this", shown=not chosen.json)
 
 

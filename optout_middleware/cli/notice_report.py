@@ -1,11 +1,13 @@
 """`optout notice report ID DIR...`: what became of one letter, for whoever sent it.
 
-Rule of this file: it shows what `optout_middleware.audit.notice_report` gives. Exit status: 0 done, 2 usage error.
+Rule of this file: it shows what `optout_middleware.audit.notice_report` gives. Exit status: 0 done, 1 something of the
+logs could not be read, so that the report must not be sent, 2 usage error.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -47,11 +49,18 @@ def run(chosen: argparse.Namespace) -> int:
     text = json.dumps(report, ensure_ascii=False) + "\n" if chosen.json else html(report, chosen.lang)
     if not chosen.output:
         print(text, end="")
-        return 0
+        return _status(report["damaged"])
     write(chosen.output, text)
     counted = ", ".join(f"{count:,} {kind}" for kind, count in report["counts"].items() if count) or "nothing met"
     print(f"{chosen.output}: notice {notice.id}: {counted}")
-    return 0
+    return _status(report["damaged"])
+
+
+def _status(damaged: int) -> int:
+    if damaged:
+        text = "do not send this report, since what is gone may have been about the letter: run `optout verify`"
+        print(f"optout: {damaged:,} lines or files of the logs are damaged or gone; {text}", file=sys.stderr)
+    return 1 if damaged else 0
 
 
 def _entered(log: FactLog, notice: Notice) -> datetime:

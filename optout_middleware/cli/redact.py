@@ -10,7 +10,7 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from optout_middleware.audit.redaction import Request, expire, redact
+from optout_middleware.audit.redaction import Request, check_signed, expire, redact
 from optout_middleware.terms import OptOutError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise OptOutError("--days goes with --expired, and is 0 or more")
     request, done = Request(chosen.by, chosen.reason, chosen.sign_with), 0
     for directory in chosen.directories:
+        check_signed(directory, chosen.sign_with)
         if chosen.expired:
             runs = expire(directory, request, days=chosen.days, now=_now)
             done += len(runs)

@@ -21,7 +21,7 @@ from optout_middleware.terms import OptOutError
 from .log_files import FIRST, POLICY, SECOND, THIRD, assert_valid, lines, made, read, stored, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DATA = Path(__file__).parent / "data"
 
@@ -99,9 +99,57 @@ def test_damaged_line_is_told_and_costs_no_other(tmp_path: Path, row: bytes, kin
     rows = stored(tmp_path)
     path.write_bytes(gzip.compress(b"".join([*rows[:-2], row + b"\n", *rows[-2:]])))
     found = list(records([str(tmp_path)]))
-    damages = [it for it in found if isinstance(it, Damage)]
+    damages = [it for it in found if isinstance(it, Damage) and it.kind != "altered"]
     assert [(it.kind, it.line) for it in damages] == [(kind, len(rows) - 1)]
-    assert len(found) == 13
+    assert len([it for it in found if isinstance(it, Record)]) == 12
+
+
+def without_last(rows: list[bytes]) -> list[bytes]:
+    """Cut the end off, as if the crawl had ended before."""
+    return rows[:-2]
+
+
+def without_one(rows: list[bytes]) -> list[bytes]:
+    """Take a line out."""
+    return [*rows[:-3], *rows[-2:]]
+
+
+def doubled(rows: list[bytes]) -> list[bytes]:
+    """Write a line twice."""
+    return [*rows[:-2], rows[-3], *rows[-2:]]
+
+
+def changed(rows: list[bytes]) -> list[bytes]:
+    """Say something else in a line."""
+    return [*rows[:-3], rows[-3].replace(b"deny", b"allow").replace(b"drop", b"keep"), *rows[-2:]]
+
+
+@pytest.mark.parametrize("change", [without_last, without_one, doubled, changed])
+def test_lines_that_are_gone_or_other_are_damage(tmp_path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Nobody who reads takes a page for one that was never asked for: each line is held against the one before it."""
+    written(tmp_path)
+    rows = stored(tmp_path)
+    assert change(rows) != rows
+    (tmp_path / f"{FIRST}-spider-000001.jsonl.gz").write_bytes(gzip.compress(b"".join(change(rows))))
+    kinds = {it.kind for it in records([str(tmp_path)]) if isinstance(it, Damage)}
+    assert kinds
+    assert kinds <= {"altered", "removed", "unresolved"}
+
+
+@pytest.mark.parametrize("name", [f"{FIRST}-spider-000001.jsonl.gz", f"run-{FIRST}.json"])
+def test_files_that_are_gone_are_damage(tmp_path: Path, name: str) -> None:
+    """A segment that a manifest names, and the manifest of a segment."""
+    written(tmp_path)
+    (tmp_path / name).unlink()
+    damages = [it for it in records([str(tmp_path)]) if isinstance(it, Damage)]
+    assert [(it.kind, it.file) for it in damages] == [("missing", f"{tmp_path}/{name}")]
+
+
+def test_a_directory_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    """In whatever spelling."""
+    written(tmp_path / "audit")
+    once = list(records([str(tmp_path / "audit")]))
+    assert list(records([str(tmp_path / "audit"), f"{tmp_path}/audit/", f"{tmp_path}/./audit"])) == once
 
 
 @given(
@@ -133,10 +181,11 @@ def test_file_that_ends_early_gives_what_it_has(tmp_path: Path) -> None:
     written(tmp_path, count=200)
     path = tmp_path / f"{FIRST}-spider-000001.jsonl.gz"
     path.write_bytes(path.read_bytes()[:-3_000])
-    *found, last = records([str(tmp_path)])
+    *found, unreadable, cut = records([str(tmp_path)])
     assert len(found) > 100
-    assert isinstance(last, Damage)
-    assert last.kind == "unreadable"
+    assert isinstance(unreadable, Damage)
+    assert isinstance(cut, Damage)
+    assert (unreadable.kind, cut.kind) == ("unreadable", "removed")
 
 
 def test_closed_segment_goes_before_the_open_one(tmp_path: Path) -> None:

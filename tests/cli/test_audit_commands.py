@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,9 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from optout_middleware.audit.log import AuditLog
 from optout_middleware.cli import main
 from optout_middleware.policy import Policy
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RUN = "20261124T120000Z-000001"
 AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -70,6 +69,50 @@ def test_verify_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert out.startswith(
         f"missing: {tmp_path}: there is no audit log in this directory\nNOT intact: 1 findings; 0 runs"
     )
+
+
+def test_an_open_log_that_was_altered_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a killed process left is held line against line, before anybody seals it."""
+    written(tmp_path, close=False)
+    path = tmp_path / f"{RUN}-main-000001.jsonl"
+    rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([rows[0].replace(b'"segment":1', b'"segment":9'), *rows[1:]]))
+    assert main(["verify", str(tmp_path)]) == 1
+    assert f"altered: {path}:2: the line before it is gone, or is not the one" in capsys.readouterr().out
+
+
+def test_a_signed_directory_takes_signed_redactions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record without a signature would make it fail with the reader's key."""
+    private, public = keys(tmp_path)
+    written(tmp_path / "a", key=private)
+    asked = ["redact", str(tmp_path / "a"), "--match", "ada", "--by", "Dan Officer", "--reason", "asked for"]
+    assert main(asked) == 2
+    assert "are signed: sign the redaction too, with --sign-with KEY" in capsys.readouterr().err
+    assert main([*asked, "--sign-with", private]) == 0
+    assert main(["verify", "--key", public, str(tmp_path / "a")]) == 0
+
+
+def test_a_run_that_was_removed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is told that a URL was never asked for where the run that would know is gone by order."""
+    written(tmp_path)
+    assert main(["redact", str(tmp_path), "--expired", "--days", "0", "--by", "Dan Officer", "--reason", "over"]) == 0
+    for command in (["explain", str(tmp_path), "http://a.example/"], ["ask", str(tmp_path), "a.example"]):
+        capsys.readouterr()
+        assert main(command) == 1
+        assert f"but: {tmp_path}: run {RUN} removed on " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no full device")
+def test_an_output_that_is_full_is_one_line(tmp_path: Path) -> None:
+    """No stack trace, and not the status of a log that is not intact."""
+    written(tmp_path)
+    code = "import sys; from optout_middleware.cli import main; sys.exit(main(sys.argv[1:]))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "verify", str(tmp_path)], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "optout: standard output: No space left on device\n")
 
 
 def test_a_signature_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -208,6 +208,13 @@ def test_a_list_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "list none.txt cannot be read: No such file" in capsys.readouterr().err
 
 
+def test_a_list_with_octets_that_are_no_utf_8(web: Mocker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are asked for as a browser would, percent-encoded."""
+    assert web is not None
+    (tmp_path / "list.txt").write_bytes(b"https://h1.example/caf\xe9\n")
+    assert told(capsys, str(tmp_path / "list.txt"))["urls"] == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_list_that_cannot_be_read_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe would be empty the second time, so that a sample would lose all its pages: it is refused."""

@@ -165,6 +165,10 @@ def test_explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"{SITE}/papers\n\n2026-11-24 12:00:00 UTC, crawl r by House, before it was fetched: reserved"
     )
     assert '- robots.txt, line 5: "Disallow: /papers"' in text
+    for spelling in ("HTTPS://H.Example/papers", "https://h.example:443/papers#top"):
+        status, text = told(capsys, "explain", directory, spelling)
+        assert (status, "Disallow: /papers" in text) == (0, True)
+    assert told(capsys, "ask", directory, f"{SITE}/papers")[0] == 0
     status, text = told(capsys, "explain", directory, f"{SITE}/never")
     assert (status, "is in none of these logs" in text) == (1, True)
     assert told(capsys, "explain", "--json", directory, f"{SITE}/never") == (1, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,10 @@ def test_export(run: Callable[..., tuple[int, str, str]], audit: str, tmp_path: 
     status, out, err = run("export", audit, "-o", str(path))
     assert (status, out, err[:10]) == (1, f"{path}: 0 decisions\n", "optout: 1 ")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["audit", "audit.parquet"]
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OptOutError, match="it is no file, and would be replaced"):
+        run("export", audit, "-o", str(tmp_path / "pipe"))
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "What became of your letter"), ("fr", "Les suites données")])
