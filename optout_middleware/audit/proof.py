@@ -34,7 +34,8 @@ def prove(directories: Iterable[str], line_id: str) -> dict[str, Any]:
         line_id: "RUN-WRITER:SEQ", as tags of items and reports name a line.
 
     Raises:
-        OptOutError: no closed run has the line, it is of the first format, or its segment is damaged.
+        OptOutError: no closed run has the line, it decides nothing or is of the first format, or its segment or seal is
+            damaged.
     """
     log, _, number = line_id.rpartition(":")
     if not (log and number.isdecimal()):
@@ -62,7 +63,7 @@ def check(proof: Any, *, key: str = "") -> list[str]:
     try:
         return _faults(proof, key)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        return [f"it is no proof: {error!r}"]
+        return [f"it is no proof: {type(error).__name__} {error}"]
 
 
 def _proof(place: Place, name: str, log: str, seq: int, line_id: str) -> dict[str, Any] | None:
@@ -82,6 +83,8 @@ def _proof(place: Place, name: str, log: str, seq: int, line_id: str) -> dict[st
     if segment is None:
         return None
     rows, index = _rows(place, segment), seq - segment["first"]
+    if rows[index].said.keys() & {"shared", "segment"}:
+        raise OptOutError(f"line {line_id} only serves other lines: name one that decides")
     rests_on = _rests_on(rows, index)
     leaves = [leaf(row.data) for row in rows]
     named = [hashed for place_in in (*rests_on, index) for hashed in hashes(rows[place_in].said)]
@@ -96,9 +99,21 @@ def _proof(place: Place, name: str, log: str, seq: int, line_id: str) -> dict[st
         "segment": segment["file"],
         "root": segment["root"],
         "manifest": manifest_text,
-        "seal": place.read(seal_name(name)).decode(),
+        "seal": _seal(place, name),
         "signature": place.read(signature).hex() if signature in place.names else None,
     }
+
+
+def _seal(place: Place, name: str) -> str:
+    """Read the seal of a manifest.
+
+    Raises:
+        OptOutError: there is none that can be read.
+    """
+    try:
+        return place.read(seal_name(name)).decode()
+    except (OSError, ValueError):
+        raise OptOutError(f"{place.where(seal_name(name))} is gone or damaged: `optout verify` says more") from None
 
 
 def read(proof: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 def add_to(parts: Any) -> None:
     """Add the part to `optout notice`."""
-    part = part_of(parts, "report", "write what became of a letter, for whoever sent it", run)
+    what = "write what became of a letter, for whoever sent it (exit status 1: the logs are damaged)"
+    part = part_of(parts, "report", what, run)
     part.add_argument("notice", metavar="ID")
     part.add_argument("directories", nargs="+", metavar="DIR", help="audit directories: paths, or URLs")
     part.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (default: %(default)s)")

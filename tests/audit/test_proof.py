@@ -194,3 +194,16 @@ def test_damaged_segment_proves_nothing(tmp_path: Path) -> None:
     damaged(lambda segment: segment.write_bytes(other), tmp_path / "a")
     with pytest.raises(OptOutError, match="is not as it was closed"):
         prove([str(tmp_path / "a")], line_id)
+
+
+def test_what_cannot_be_proven_is_one_line(tmp_path: Path) -> None:
+    """A line that only serves others decides nothing; without its seal a manifest proves nothing."""
+    written(tmp_path)
+    with pytest.raises(OptOutError, match="only serves other lines: name one that decides"):
+        prove([str(tmp_path)], f"{FIRST}-spider:1")
+    line_id = next(row.id for row in records([str(tmp_path)]) if isinstance(row, Record))
+    for damage in (b"\xff\xfe", None):
+        seal = tmp_path / f"run-{FIRST}.json.sha256"
+        seal.unlink() if damage is None else seal.write_bytes(damage)
+        with pytest.raises(OptOutError, match="is gone or damaged: `optout verify` says more"):
+            prove([str(tmp_path)], line_id)

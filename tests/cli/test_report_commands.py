@@ -157,3 +157,7 @@ def test_notice_report(
     assert main([*asked, "-o", str(tmp_path / "page.html")]) == 0
     assert capsys.readouterr().out.endswith(f"notice {identity}: 1 pending, 1 before\n")
     assert main([*asked, "-o", str(tmp_path / "none" / "page.html")]) == 2
+    (tmp_path / "audit" / f"{RUN}-main-000001.jsonl.gz").unlink()
+    capsys.readouterr()
+    assert main([*asked, "-o", str(tmp_path / "page.html")]) == 1
+    assert "do not send this report" in capsys.readouterr().err
