@@ -235,16 +235,18 @@ def _segments(place: Place) -> dict[str, dict[str, Any]]:
 def _gone(place: Place, segments: Mapping[str, Any]) -> Iterator[Damage]:
     """Tell what is not there: segments that no redaction removed, and manifests of runs of which there are lines."""
     removed: set[Any] = set()
+    names = set(place.names)
     for name in logs(place):
         run = RUN_OF.match(name) if SEGMENT.fullmatch(name) else None
-        if run and manifest_name(run[1]) not in place.names:
+        parts = name.split("-")
+        if run and not any(manifest_name("-".join(parts[:end])) in names for end in range(2, len(parts))):
             yield Damage(place.where(manifest_name(run[1])), 0, "missing", f"{name} is of a run without a manifest")
         if f"-{REDACTOR}-" in name:
             for row in records_of(place, name):
                 if isinstance(row, Record) and row.line.get("stage") == REDACTION:
                     files = row.line.get("files")
                     removed.update(map(str, files) if isinstance(files, list) else ())
-    for name in sorted(segments.keys() - removed - set(place.names)):
+    for name in sorted(segments.keys() - removed - names):
         yield Damage(place.where(name), 0, "missing", "its manifest names this segment, and it is gone")
 
 
