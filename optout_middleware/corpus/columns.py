@@ -6,7 +6,9 @@ column is, counts as not there, except a URL: a record without one is decided ab
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -22,6 +24,9 @@ _MOMENT = pa.timestamp("us", "UTC")
 # Microseconds since 1970 of the years that Python knows.
 _FIRST = int(datetime(1, 1, 1, tzinfo=timezone.utc).timestamp()) * 1_000_000
 _LAST = int(datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()) * 1_000_000
+# As they are, and as they are escaped in text of text.
+_LINE_ENDS = re.compile(r"\r\n|\n|\r|\\r\\n|\\n")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 section 5.6.2
 _MILLISECONDS = 10**11  # a date in seconds that is larger is one in milliseconds: in seconds it would be the year 5138
 HEADERS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
 RECORDS = pa.schema([
@@ -37,6 +42,7 @@ RECORDS = pa.schema([
     ("error", pa.string()),  # why the body is not whole
 ])  # fmt: skip
 # Names in use for the same thing, the first that is there counts.
+_RESPONSE = ("headers", "html")  # fields in which a reservation may stand
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "url": ("url", "URL", "target_uri", "warc_target_uri", "uri"),
     "status": ("status", "http_status", "status_code"),
@@ -88,13 +94,15 @@ def normalised(batch: Any, named: Mapping[str, str], first: int = 0) -> Any:
         named: field -> column, as `chosen` gives it.
         first: the number of its first record.
     """
-    size = batch.num_rows
+    size, odd = batch.num_rows, dict[int, str]()
     arrays = []
     for field in RECORDS:
         if field.name == "record":
             arrays.append(pa.array(range(first, first + size), pa.int64()))
+        elif field.name == "error":
+            arrays.append(pa.array([odd.get(number) for number in range(size)], pa.string()))
         elif field.name in named:
-            arrays.append(_array(field, batch.column(batch.schema.get_field_index(named[field.name]))))
+            arrays.append(_array(field, batch.column(batch.schema.get_field_index(named[field.name])), odd))
         else:
             arrays.append(pa.nulls(size, field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=RECORDS)
@@ -102,18 +110,35 @@ def normalised(batch: Any, named: Mapping[str, str], first: int = 0) -> Any:
 
 def of_values(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str], first: int) -> Any:
     """Give rows of JSON values in the form of `RECORDS`; they need not have the same columns."""
+    odd = dict[int, str]()
     arrays = []
     for field in RECORDS:
         if field.name == "record":
             arrays.append(pa.array(range(first, first + len(rows)), pa.int64()))
             continue
+        if field.name == "error":
+            arrays.append(pa.array([odd.get(number) for number in range(len(rows))], pa.string()))
+            continue
         column = (named[field.name],) if field.name in named else NAMES.get(field.name, ())
         values = [next((row[name] for name in column if row.get(name) is not None), None) for row in rows]
-        arrays.append(pa.array([_READ[field.name](value) for value in values], field.type))
+        arrays.append(pa.array(_read(field.name, values, odd), field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=RECORDS)
 
 
-def _array(field: Any, column: Any) -> Any:
+def _read(field: str, values: Sequence[Any], odd: dict[int, str]) -> list[Any]:
+    """Read the values of a field; where a record carries a response that nobody can read, `odd` says so by its place.
+
+    What it says may reserve, so such a record is one whose response is not whole.
+    """
+    found = []
+    for number, value in enumerate(values):
+        found.append(_READ[field](value))
+        if found[-1] is None and value is not None and field in _RESPONSE:
+            odd[number] = f"{field} of the record cannot be read"
+    return found
+
+
+def _array(field: Any, column: Any, odd: dict[int, str]) -> Any:
     """Cast a column where Arrow can without loss, else read it value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
@@ -123,7 +148,7 @@ def _array(field: Any, column: Any) -> Any:
         return column
     if field.name in ("url", "text", "title") and pa.types.is_large_string(column.type):
         return column.cast(pa.string())
-    return pa.array([_READ[field.name](value) for value in _values(column)], field.type)
+    return pa.array(_read(field.name, _values(column), odd), field.type)
 
 
 def _moments(column: Any) -> Any:
@@ -198,28 +223,59 @@ def _since_1970(seconds: float) -> datetime | None:
 
 
 def _headers(value: Any) -> list[dict[str, str]] | None:
-    """Read headers: a mapping, a list of pairs, JSON of either, or the head of a response as text."""
+    """Read headers: a mapping, a list of pairs or of lines, text of any of these, or the head of a response as text.
+
+    Text may be JSON, or as Python writes a value. None = nobody can tell what they say.
+    """
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            value = [line.partition(":")[::2] for line in value.splitlines() if ":" in line]
+        value = _value_of(value)
+    if isinstance(value, str):
+        value = [line for line in _LINE_ENDS.split(value) if line.strip()]
     if isinstance(value, Mapping):
         value = list(value.items())
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence):
         return None
-    return [pair for one in value for pair in _pairs(one)]
+    found: list[dict[str, str]] = []
+    for one in value:
+        pairs = _line(one) if isinstance(one, str) else _pairs(one)
+        if pairs is None:
+            return None
+        found += pairs
+    return found if found or not value else None
 
 
-def _pairs(one: Any) -> list[dict[str, str]]:
+def _value_of(text: str) -> Any:
+    """Give the value that a text is of; the text itself where it is of none."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return _value_of(value) if isinstance(value, str) and value != text else value
+    return text
+
+
+def _line(line: str) -> list[dict[str, str]] | None:
+    """Read one line of a head; one without a colon, as a status line, says nothing."""
+    name, colon, value = line.removeprefix(":").partition(":")
+    if not colon:
+        return []
+    return [{"name": name.strip().lower(), "value": _text(value.strip()) or ""}] if _TOKEN(name.strip()) else None
+
+
+def _pairs(one: Any) -> list[dict[str, str]] | None:
+    if isinstance(one, Mapping) and "name" not in one:
+        pairs = [_pairs(pair) for pair in one.items()]
+        return None if None in pairs else [pair for found in pairs for pair in found or ()]
     if isinstance(one, Mapping):
         one = (one.get("name"), one.get("value"))
-    if not isinstance(one, Sequence) or len(one) != 2 or one[1] is None:  # noqa: PLR2004 - a pair
-        return []
-    name, values = one[0], one[1] if isinstance(one[1], list) else [one[1]]
-    return [{"name": str(name).strip().lower(), "value": _text(str(value).strip()) or ""} for value in values if name]
+    if not isinstance(one, Sequence) or isinstance(one, (str, bytes)) or len(one) != 2:  # noqa: PLR2004 - a pair
+        return None
+    name, values = _text(one[0]) or "", one[1] if isinstance(one[1], list) else [one[1]]
+    texts = [_text(value) or "" if isinstance(value, bytes) else str(value) for value in values if value is not None]
+    return [{"name": name.strip().lower(), "value": _text(text.strip()) or ""} for text in texts if name]
 
 
 _READ = {

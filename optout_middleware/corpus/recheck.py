@@ -7,9 +7,11 @@ path meets the same rules.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -18,7 +20,7 @@ from optout_middleware.decide import named_by, policies_of, view_of
 from optout_middleware.policy import TDM_POLICY
 from optout_middleware.reasons import with_register
 from optout_middleware.signals.paths import canonical_path
-from optout_middleware.terms import Decision, Evidence, Outcome, Reason
+from optout_middleware.terms import Decision, Evidence, Outcome, Reason, strictest
 from optout_middleware.urls import origin_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ RESULTS = pa.schema([
     (f"{PREFIX}works", pa.string()),  # checked, not checkable, not asked
 ])  # fmt: skip
 CHECKED, NOT_CHECKABLE, NOT_ASKED = "checked", "not checkable", "not asked"
+_DROPPED, _DOT = re.compile(r"[\t\n\r]"), re.compile(r"%2e", re.IGNORECASE)
+_MAY_LEAD_ELSEWHERE = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)|[\t\n\r]", re.IGNORECASE).search
 _MOST_PLANS = 4_096
 _MOST_VERDICTS = 1_000  # of one site
 
@@ -117,9 +121,13 @@ class Recheck:
             if plan is None:
                 plan = plans[origin] = self._plan(sites[origin])
             if asset is None and (said is None or said.is_plain):
-                verdicts.append(plan.verdict(url))
+                verdict = plan.verdict(url)
             else:
-                verdicts.append(self._judged(url, plan, asset, said))
+                verdict = self._judged(url, plan, asset, said)
+            if _MAY_LEAD_ELSEWHERE(url):
+                # A client may ask for the resolved URL (RFC 3986 section 5.2.4): what holds for either holds.
+                verdict = _stricter(verdict, plan.verdict(_resolved(url)))
+            verdicts.append(verdict)
         return Checked(_columns(verdicts, judged, self._at), verdicts)
 
     def _plan(self, site: Site) -> _Plan:
@@ -216,6 +224,18 @@ class _Plan:
         return Verdict(decision, self.site.origin, evidence)
 
 
+def _resolved(url: str) -> str:
+    """Give a URL without dot segments, nor the control characters that browsers leave out of URLs."""
+    parts = urlsplit(_DROPPED.sub("", url))
+    path = urljoin("http://host/", _DOT.sub(".", parts.path).lstrip("/"))
+    return parts._replace(path=urlsplit(path).path).geturl()
+
+
+def _stricter(one: Verdict, other: Verdict) -> Verdict:
+    outcomes = (one.decision.outcome, other.decision.outcome)
+    return one if strictest(outcomes) is outcomes[0] else other
+
+
 def _with_policies(
     decide: Callable[..., Decision], policy: Policy, documents: Callable[[Sequence[str]], list[Evidence]]
 ) -> tuple[Decision, Sequence[Evidence]]:
@@ -253,12 +273,12 @@ def _assets(records: Any, urls: Sequence[str | None], at: datetime) -> list[Evid
     """Give the responses that records carry, as they were seen when they were collected; empty = none does."""
     fields = {name: records.column(name) for name in ("status", "headers", "html", "collected_at", "error")}
     size = records.num_rows
-    if fields["headers"].null_count == size and fields["html"].null_count == size:
+    if all(fields[name].null_count == size for name in ("headers", "html", "error")):
         return []
     columns = [fields[name].to_pylist() for name in fields]
     found: list[Evidence | None] = []
     for url, status, headers, html, collected, error in zip(urls, *columns, strict=True):
-        if url is None or (headers is None and html is None):
+        if url is None or (headers is None and html is None and error is None):
             found.append(None)
             continue
         pairs = [(pair["name"] or "", pair["value"] or "") for pair in headers or ()]

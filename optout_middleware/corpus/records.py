@@ -230,6 +230,7 @@ def _lines(shard: Shard, named: Mapping[str, str]) -> Iterator[Batch]:
     rows: list[dict[str, Any]] = []
     octets: list[bytes] = []
     size = first = 0
+    missing = set(named.values())
     for number, line in enumerate(lines(Path(shard.path)), 1):
         if not line.strip():
             continue
@@ -240,12 +241,16 @@ def _lines(shard: Shard, named: Mapping[str, str]) -> Iterator[Batch]:
             raise IncompleteError(f"{shard.path}, line {number}: no JSON: {_line(error)}") from None
         if not isinstance(said, dict):
             raise IncompleteError(f"{shard.path}, line {number}: no JSON object, of which each line must be one")
+        if missing:
+            missing -= said.keys()
         rows.append(said)
         octets.append(line)
         size += len(line)
         if len(rows) >= ROWS or size >= _MOST_OCTETS:
             yield Batch(of_values(rows, named, first), octets)
             first, rows, octets, size = first + len(rows), [], [], 0
+    if missing and (rows or first):
+        raise OptOutError(f"{shard.path}: no record has {min(missing)!r}, which --column names")
     if rows:
         yield Batch(of_values(rows, named, first), octets)
 
