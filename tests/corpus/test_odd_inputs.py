@@ -20,9 +20,10 @@ import pytest
 from optout_middleware.audit.reading import Record, records
 from optout_middleware.cli import main
 from optout_middleware.corpus.columns import normalised, of_values
-from optout_middleware.corpus.job import Job
+from optout_middleware.corpus.job import JOB, Job
 from optout_middleware.corpus.records import batches, passed_over, shards, urls
 from optout_middleware.corpus.unpacking import IncompleteError
+from optout_middleware.evidence.stores.file_locks import FileLocks
 from optout_middleware.terms import OptOutError
 
 from . import corpora
@@ -384,13 +385,15 @@ def test_a_job_that_is_ended_from_outside_leaves_no_worker_and_goes_on(
 
 
 def test_one_job_is_done_by_one_process(tmp_path: Path, large: list[str]) -> None:
-    """A second process with the same command is refused, and the first ends as if there had been none."""
-    process = started(large, tmp_path / "out", 1)
+    """A second process with the same command is refused while the first has the job, and not afterwards."""
+    assert subprocess.run(large, capture_output=True, check=False).returncode == 0
+    first = FileLocks(tmp_path / "out" / ".lock")
+    assert first.take(JOB)
     second = subprocess.run(large, capture_output=True, text=True, check=False)
     assert second.returncode == 2
     assert "another process does the job" in second.stderr
-    process.communicate()
-    assert process.returncode == 0
+    first.close()
+    assert subprocess.run(large, capture_output=True, check=False).returncode == 0
 
 
 LIMITED = (
