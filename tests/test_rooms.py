@@ -21,7 +21,7 @@ ROOT = Path(optout_middleware.__file__).parent
 FLOORS = {
     "urls": 0, "terms": 1, "policy": 2, "wal": 2, "reasons": 3, "judge": 3, "signals": 3, "register": 4, "files": 4,
     "settle": 5, "setting_values": 5, "decide": 6, "": 7, "settings": 7, "evidence": 7, "audit": 8, "rights": 8,
-    "stages": 8, "crawl": 9, "sync": 9, "corpus": 9, "cli": 10,
+    "stages": 8, "gathering": 8, "crawl": 9, "sync": 9, "corpus": 9, "cli": 10,
 }  # fmt: skip
 # The half of register/ that reads and writes files; all other modules there are pure.
 WITH_IO = {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REDACTOR = "redact"  # the writer of runs that remove, and the stage of their lines
 REDACTION = "redaction"
-RUN_OF = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{6})-")  # what the name of a segment begins with
+_RUN_OF = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{6})-")  # what the name of a segment begins with
 _MOST_BYTES = 64 * 1024 * 1024  # of a line; no line that was written is as long
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
@@ -237,7 +237,7 @@ def _gone(place: Place, segments: Mapping[str, Any]) -> Iterator[Damage]:
     removed: set[Any] = set()
     names = set(place.names)
     for name in logs(place):
-        run = RUN_OF.match(name) if SEGMENT.fullmatch(name) else None
+        run = _RUN_OF.match(name) if SEGMENT.fullmatch(name) else None
         parts = name.split("-")
         if run and not any(manifest_name("-".join(parts[:end])) in names for end in range(2, len(parts))):
             yield Damage(place.where(manifest_name(run[1])), 0, "missing", f"{name} is of a run without a manifest")

@@ -78,11 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"optout: {error}", file=sys.stderr)
         return USAGE_ERROR
     except OSError as error:
+        if error.filename is None:  # of standard output, which Python flushes once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever reads has had enough, as `head` has
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
             return 141  # 128 + SIGPIPE
-        print(f"optout: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = error.filename or ("standard output" if error.errno else type(error).__name__)
+        print(f"optout: {where}: {error.strerror or error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells tell it

@@ -24,8 +24,8 @@ _MOMENT = pa.timestamp("us", "UTC")
 # Microseconds since 1970 of the years that Python knows.
 _FIRST = int(datetime(1, 1, 1, tzinfo=timezone.utc).timestamp()) * 1_000_000
 _LAST = int(datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()) * 1_000_000
-# As they are, and as they are escaped in text of text.
-_LINE_ENDS = re.compile(r"\r\n|\n|\r|\\r\\n|\\n")
+# As they are; and escaped, in text of text.
+_LINE_ENDS, _ESCAPED_ENDS = re.compile(r"\r\n|\n|\r"), re.compile(r"\\r\\n|\\n")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 section 5.6.2
 _MILLISECONDS = 10**11  # a date in seconds that is larger is one in milliseconds: in seconds it would be the year 5138
 HEADERS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
@@ -232,7 +232,8 @@ def _headers(value: Any) -> list[dict[str, str]] | None:
     if isinstance(value, str):
         value = _value_of(value)
     if isinstance(value, str):
-        value = [line for line in _LINE_ENDS.split(value) if line.strip()]
+        ends = _LINE_ENDS if _LINE_ENDS.search(value) else _ESCAPED_ENDS
+        value = [line for line in ends.split(value) if line.strip()]
     if isinstance(value, Mapping):
         value = list(value.items())
     if not isinstance(value, Sequence):

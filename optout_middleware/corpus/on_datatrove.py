@@ -115,11 +115,7 @@ class _Ranks:
         """Open store, register and audit log, and close them; what ends early is told as stopped."""
         plan, name = self._plan, f"rank{rank:05d}"
         with ExitStack() as stack:
-            sites = plan.sites()
-            stack.callback(sites.close)
-            works = plan.works()
-            if works is not None:
-                stack.callback(works.close)
+            sites, works = plan.opened(stack)
             about = {
                 "engine": "datatrove", "rank": rank, "world_size": world_size, "action": plan.action,
                 "audit": plan.audit, "store": shown(plan.store), "archives": list(plan.archives),

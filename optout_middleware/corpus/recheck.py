@@ -227,7 +227,7 @@ class _Plan:
 def _resolved(url: str) -> str:
     """Give a URL without dot segments, nor the control characters that browsers leave out of URLs."""
     parts = urlsplit(_DROPPED.sub("", url))
-    path = urljoin("http://host/", _DOT.sub(".", parts.path).lstrip("/"))
+    path = urljoin("http://host/", f"/{_DOT.sub('.', parts.path).lstrip('/')}")
     return parts._replace(path=urlsplit(path).path).geturl()
 
 

@@ -96,6 +96,15 @@ class Plan:
             class_domains=self.class_domains,
         )  # fmt: skip
 
+    def opened(self, stack: ExitStack) -> tuple[Sites, Works | None]:
+        """Open both; the stack closes them."""
+        sites = self.sites()
+        stack.callback(sites.close)
+        works = self.works()
+        if works is not None:
+            stack.callback(works.close)
+        return sites, works
+
     def action_of(self, outcome: str) -> str:
         """Give what is done with a record, in the words of audit lines."""
         if self.action == TAG:
@@ -210,11 +219,7 @@ class _Work:
         sha256 = sha256_of(Path(task.shard.path))
         before = Before(task.before, sha256) if task.before else None
         with ExitStack() as stack:
-            sites = plan.sites()
-            stack.callback(sites.close)
-            works = plan.works()
-            if works is not None:
-                stack.callback(works.close)
+            sites, works = plan.opened(stack)
             writer = Writer(
                 self._directory / AUDIT, run=plan.run, writer=task.writer, policy_sha256=plan.policy.sha256,
                 now=_now, durability=3_600.0,  # it counts once it is closed

@@ -23,10 +23,7 @@ from optout_middleware.audit.log import AuditError
 from optout_middleware.audit.record import Record, now
 from optout_middleware.crawl.checks import check_chain, check_user_agents
 from optout_middleware.crawl.fetch import MARK, EngineFetch
-from optout_middleware.evidence.fetch import Limits
-from optout_middleware.evidence.gather import Gather
-from optout_middleware.evidence.stores import store_of
-from optout_middleware.evidence.stores.archived import ArchivedStore
+from optout_middleware.gathering import gather_of
 from optout_middleware.register.excluded import ExcludedSites
 from optout_middleware.rights import Rights
 from optout_middleware.settings import Settings, SettingsError, is_enabled, unknown_names
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from optout_middleware.decide import Site
-    from optout_middleware.evidence.store import Store
+    from optout_middleware.evidence.gather import Gather
     from optout_middleware.stages import Judged
     from optout_middleware.terms import Evidence
 
@@ -188,19 +185,10 @@ class OptOut:
         self.record = self._record(settings)
         for warning in self.record.warnings:
             logger.warning(warning)
-        store: Store = store_of(settings.store, self.record.store_lost)
-        if self.record.archive is not None:
-            store = ArchivedStore(store, self.record.archive)
-        self.gather = Gather(
-            settings.policy,
-            store,
-            now=now,
-            limits=Limits(timeout=settings.probe_timeout),
-            back_off=settings.probe_back_off,
-            max_sites=settings.max_sites,
+        self.gather = gather_of(
+            settings, self.record.archive, now=now, store_lost=self.record.store_lost,
             on_robots=self._send_robots_parsed,
-            private_documents=settings.private_documents,
-        )
+        )  # fmt: skip
         logger.info("opt-out audit log: %s", self.record.where)
         if settings.dry_run:
             logger.warning(_DRY_RUN)

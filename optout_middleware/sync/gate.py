@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optout_middleware.audit.record import Record, now
 from optout_middleware.evidence.asking import NOTHING, Recorded, chain_of, decided, over_chain
-from optout_middleware.evidence.fetch import Limits
-from optout_middleware.evidence.gather import Gather
-from optout_middleware.evidence.stores import store_of
-from optout_middleware.evidence.stores.archived import ArchivedStore
+from optout_middleware.gathering import gather_of
 from optout_middleware.judge import excluded, not_looked_at
 from optout_middleware.register.excluded import ExcludedSites
 from optout_middleware.rights import Rights
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 
     from optout_middleware.decide import Site
     from optout_middleware.evidence.fetch import Fetch
-    from optout_middleware.evidence.store import Store
+    from optout_middleware.evidence.gather import Gather
     from optout_middleware.settings import Settings
     from optout_middleware.terms import Decision, Evidence
 
@@ -81,7 +78,7 @@ class Gate:
         self._rights = Rights.of(settings, now)
         self.record = Record(self.stats, settings, user_agent)
         try:
-            self._gather = self._gathering(settings)
+            self._gather = gather_of(settings, self.record.archive, now=now, store_lost=self.record.store_lost)
         except OptOutError as error:
             self.record.close(None, str(error))
             raise
@@ -181,20 +178,6 @@ class Gate:
             logger.warning("%s\n%s", _DRY_RUN, self.record.share.table())
         if errors:
             raise errors[0]
-
-    def _gathering(self, settings: Settings) -> Gather:
-        store: Store = store_of(settings.store, self.record.store_lost)
-        if self.record.archive is not None:
-            store = ArchivedStore(store, self.record.archive)
-        return Gather(
-            settings.policy,
-            store,
-            now=now,
-            limits=Limits(timeout=settings.probe_timeout),
-            back_off=settings.probe_back_off,
-            max_sites=settings.max_sites,
-            private_documents=settings.private_documents,
-        )
 
     def _listed(self, url: str) -> str:
         """Give whose list excludes the site of a URL; empty = nobody's."""

@@ -28,6 +28,7 @@ AT = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 SEEN = AT - timedelta(hours=2)
 POLICY = Policy("ExampleCorpusBot")
 OPEN, CLOSED, PARTLY = "https://open.example", "https://closed.example", "https://partly.example"
+FORMATS = ("a.parquet", "b.jsonl", "c.jsonl.gz", "d.jsonl.zst", "e.warc.gz", "f.warc")  # a shard of each
 ROBOTS: Mapping[str, bytes | None] = {
     OPEN: None,
     CLOSED: b"User-agent: ExampleCorpusBot\nDisallow: /\n",

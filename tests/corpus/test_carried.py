@@ -23,7 +23,7 @@ RESERVING: list[Any] = [
     [{"X-Robots-Tag": "noai"}], ["HTTP/1.1 200 OK", "X-Robots-Tag: noai"], {"X-Robots-Tag": ["all", "noai"]},
     '{"X-Robots-Tag": "noai"}', "{'X-Robots-Tag': 'noai'}", "{b'X-Robots-Tag': [b'noai']}", '"X-Robots-Tag: noai"',
     '"{\\"X-Robots-Tag\\": \\"noai\\"}"', "HTTP/1.1 200 OK\r\nX-Robots-Tag: noai\r\n\r\n",
-    "X-Robots-Tag: noai\\r\\nServer: x",
+    "X-Robots-Tag: noai\\r\\nServer: x", 'Report-To: {"a": "\\\\n x"}\nX-Robots-Tag: noai',
 ]  # fmt: skip
 UNREADABLE: list[Any] = ['{"X-Robots-Tag": "noai"', 5, True, "no header at all", [5], [["a", "b", "c"]]]
 SILENT: list[Any] = [None, "", [], {}, "[]", {"Server": "x"}, "HTTP/1.1 200 OK\r\nServer: x\r\n"]
@@ -61,7 +61,8 @@ def test_html_that_is_none(html: Any, outcome: str) -> None:
 
 @pytest.mark.parametrize(("path", "outcome"), [
     ("/x/../private/q", "deny"), ("/./private/q", "deny"), ("/%2e/private/q", "deny"), ("/pri\tvate/q", "deny"),
-    ("/x/%2E%2e/private/q", "deny"), ("/private/../free", "deny"), ("/x/..private/q", "allow"), ("/free/..", "allow"),
+    ("/x/%2E%2e/private/q", "deny"), ("/a:b/../private/q", "deny"), ("//../private/q?u=/..", "deny"),
+    ("/private/../free", "deny"), ("/x/..private/q", "allow"), ("/free/..", "allow"),
 ])  # fmt: skip
 def test_spellings_of_a_path(path: str, outcome: str) -> None:
     """Dot segments and control characters open nothing: what holds for the URL as it stands or resolved, holds."""

@@ -24,6 +24,7 @@ from optout_middleware.policy import Policy, Profile
 from optout_middleware.terms import OptOutError
 
 from . import corpora
+from .corpora import FORMATS
 from .test_records import write
 
 if TYPE_CHECKING:
@@ -32,18 +33,6 @@ if TYPE_CHECKING:
 
     from optout_middleware.corpus.job import Report
     from optout_middleware.corpus.shard import Plan, Task
-
-FORMATS = ("a.parquet", "b.jsonl", "c.jsonl.gz", "d.jsonl.zst", "e.warc.gz", "f.warc")
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """Make a corpus of six shards, one in each format."""
-    directory = tmp_path / "corpus"
-    directory.mkdir()
-    for number, name in enumerate(FORMATS):
-        write(directory / name, 40 + number)
-    return directory
 
 
 def job(tmp_path: Path, corpus: Path, out: str, plan: Plan | None = None, since: dict[str, str] | None = None) -> Job:

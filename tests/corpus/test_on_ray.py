@@ -26,8 +26,8 @@ from optout_middleware.corpus.shard import Task
 from optout_middleware.terms import OptOutError
 
 from . import corpora
-from .test_job import FORMATS, done, job, lines_of, outputs
-from .test_records import write
+from .corpora import FORMATS
+from .test_job import done, job, lines_of, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,16 +61,6 @@ def cluster() -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """Make a corpus of six shards, one in each format."""
-    directory = tmp_path / "corpus"
-    directory.mkdir()
-    for number, name in enumerate(FORMATS):
-        write(directory / name, 40 + number)
-    return directory
 
 
 def within(seconds: float, found: Callable[[], Any]) -> Any:
