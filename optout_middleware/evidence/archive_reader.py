@@ -221,7 +221,7 @@ def _files(directory: str) -> Iterator[_File]:
     except (OSError, ValueError, ImportError) as error:
         raise OptOutError(f"{directory} cannot be read: {error}") from None
     for entry in sorted(found, key=lambda entry: str(entry["name"])):
-        if str(entry["name"]).endswith(WARC) and entry["type"] == "file":
+        if str(entry["name"]).endswith(WARC) and entry["type"] != "directory":
             yield _File(fs, str(entry["name"]), int(entry["size"]))
 
 
